@@ -1,0 +1,117 @@
+package templates
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+const cookie = "plinth_lang"
+
+// Language is one in which every sentence exists.
+type Language struct {
+	Tag   string // ISO 639-3, as identity schemas name it: "eng"
+	BCP47 string // as browsers name it: "en"
+	Name  string // in itself
+	Dir   string // "ltr" or "rtl"
+
+	say *i18n.Localizer
+}
+
+var (
+	bundle    = load()
+	supported = []Language{
+		{Tag: "eng", BCP47: "en", Name: "English", Dir: "ltr", say: i18n.NewLocalizer(bundle, "en")},
+		{Tag: "fra", BCP47: "fr", Name: "Français", Dir: "ltr", say: i18n.NewLocalizer(bundle, "fr")},
+		{Tag: "ara", BCP47: "ar", Name: "العربية", Dir: "rtl", say: i18n.NewLocalizer(bundle, "ar")},
+	}
+	matcher = language.NewMatcher([]language.Tag{language.English, language.French, language.Arabic})
+)
+
+// Languages lists the languages of the pages, the default first.
+func Languages() []Language { return supported }
+
+// load reads every catalogue. A catalogue is one flat JSON object per language
+// and topic: {"key": "sentence"} or, for plurals, {"key": {"one": …, "other": …}}.
+func load() *i18n.Bundle {
+	b := i18n.NewBundle(language.English)
+	b.RegisterUnmarshalFunc("json", json.Unmarshal)
+	err := fs.WalkDir(locales, "locales", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		raw, err := fs.ReadFile(locales, file)
+		if err != nil {
+			return err
+		}
+		// go-i18n takes the language from the file's name.
+		named := strings.TrimSuffix(path.Base(file), ".json") + "." + path.Base(path.Dir(file)) + ".json"
+		_, err = b.ParseMessageFileBytes(raw, named)
+		return err
+	})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// For chooses the language for a request: ?lang, then ui_locales (OpenID
+// Connect), then the language chosen before, then what the browser prefers.
+func For(r *http.Request) Language {
+	query := r.URL.Query()
+	wishes := append([]string{query.Get("lang")}, strings.Fields(query.Get("ui_locales"))...)
+	if c, err := r.Cookie(cookie); err == nil {
+		wishes = append(wishes, c.Value)
+	}
+	wishes = append(wishes, r.Header.Get("Accept-Language"))
+	for _, wish := range wishes {
+		if wish == "" || len(wish) > 256 {
+			continue
+		}
+		tags, _, err := language.ParseAcceptLanguage(wish)
+		if err != nil || len(tags) == 0 {
+			continue
+		}
+		if _, index, confidence := matcher.Match(tags...); confidence > language.No {
+			return supported[index]
+		}
+	}
+	return supported[0]
+}
+
+// Text is the sentence with this key; pairs are names and values to fill in.
+// The name "Count" chooses the plural form.
+func (l Language) Text(key string, pairs ...any) (string, error) {
+	if len(pairs)%2 != 0 {
+		return "", fmt.Errorf("text %s: names and values must come in pairs", key)
+	}
+	config := &i18n.LocalizeConfig{MessageID: key}
+	if len(pairs) > 0 {
+		data := make(map[string]any, len(pairs)/2)
+		for i := 0; i < len(pairs); i += 2 {
+			name, ok := pairs[i].(string)
+			if !ok {
+				return "", fmt.Errorf("text %s: %v is no name", key, pairs[i])
+			}
+			data[name] = pairs[i+1]
+		}
+		config.TemplateData = data
+		config.PluralCount = data["Count"]
+	}
+	return l.say.Localize(config)
+}
+
+// Must is Text for keys that a test has shown to exist.
+func (l Language) Must(key string, pairs ...any) string {
+	sentence, err := l.Text(key, pairs...)
+	if err != nil {
+		panic(err)
+	}
+	return sentence
+}
