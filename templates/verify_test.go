@@ -1,0 +1,25 @@
+package templates
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+var (
+	_ = example(Verify{Errors: []FieldError{{"file", "Choose a picture."}}})
+	_ = example(VerifyResult{Verdict: "valid", Issuer: "did:web:id.example", Expires: "2030-01-01",
+		Claims: []VerifiedLine{{Key: "verify.claim.name", Value: "Ada"}, {Name: "other", Value: "<b>"}},
+		Checks: []VerifyCheck{{"signature", "pass", "signature_good"}, {"status", "undetermined", "status_unchecked"}}})
+	_ = example(Offer{Link: "openid-credential-offer://?credential_offer_uri=x", Page: "https://id.example/vci/offer/x", TxCode: true})
+)
+
+func TestOfferLinkOpensAWallet(t *testing.T) {
+	w := httptest.NewRecorder()
+	if err := Render(w, httptest.NewRequest("GET", "/vci/offer/x", nil), 200, examples["offer.html"]); err != nil {
+		t.Fatal(err)
+	}
+	if want := `href="openid-credential-offer://`; !strings.Contains(w.Body.String(), want) {
+		t.Errorf("got %s, want a link that begins %s", w.Body, want)
+	}
+}
