@@ -1,0 +1,69 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+)
+
+// door is a route with all that its options say.
+type door struct {
+	who         Caller
+	limit       int64
+	cors        bool
+	crossOrigin bool
+	formAction  []string
+	guard       func(*gin.Context) error
+	handle      func(*gin.Context) error
+	wraps       []func(func(*gin.Context) error) func(*gin.Context) error
+}
+
+// Option changes what holds for one route.
+type Option func(*door)
+
+// MaxBody sets how many bytes a body may have.
+func MaxBody(n int64) Option { return func(d *door) { d.limit = n } }
+
+// CORS lets scripts of any site call the route and read the answer, without
+// cookies: for keys, metadata and other public endpoints of a protocol.
+func CORS() Option { return func(d *door) { d.cors = true } }
+
+// CrossOrigin lets pages of other sites send forms to the route, without cookies:
+// for protocol endpoints that authenticate each request by itself.
+func CrossOrigin() Option { return func(d *door) { d.crossOrigin = true } }
+
+// FormAction names the origins to which a form on this page may lead, redirects
+// after the form included, since browsers hold those to the same policy.
+func FormAction(origins ...string) Option {
+	return func(d *door) { d.formAction = append(d.formAction, origins...) }
+}
+
+// AllowFormTo does for one answer what FormAction does for a route. The handler
+// calls it before it writes.
+func AllowFormTo(c *gin.Context, origins ...string) {
+	c.Header("Content-Security-Policy", policy(origins))
+}
+
+func preflight(c *gin.Context) error {
+	c.Header("Access-Control-Allow-Methods", "GET, HEAD, POST")
+	c.Header("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, Accept-Language, Idempotency-Key")
+	c.Header("Access-Control-Max-Age", "7200")
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// source is how a content security policy names where a URL leads: its origin,
+// or its scheme when an app on the phone answers. Empty for what is no URL.
+func source(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Scheme == "":
+		return ""
+	case u.Scheme != "http" && u.Scheme != "https":
+		return u.Scheme + ":"
+	case u.Host == "":
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
