@@ -1,0 +1,75 @@
+// Package keys holds every key of a deployment: a root key outside of the
+// database (a token, or a file sealed by a passphrase) wraps the domain keys,
+// and the identity domain key wraps one data key per person. Whoever has the
+// database alone can open nothing.
+package keys
+
+import (
+	"crypto"
+	"log/slog"
+	"time"
+)
+
+// Domain says what a key is for. No key serves two domains.
+type Domain string
+
+// The domains.
+const (
+	Identity    Domain = "identity"     // wraps the keys of persons
+	Biometrics  Domain = "biometrics"   // seals templates of the gallery
+	Lookup      Domain = "lookup"       // HMAC keys by which rows are found
+	Pseudonym   Domain = "pseudonym"    // PRF of pairwise identifiers; never rotated
+	Packets     Domain = "packets"      // HPKE key that enrolment packets are sealed to
+	OIDCSigning Domain = "oidc-signing" // ECDSA P-256
+	VCIssuing   Domain = "vc-issuing"   // Ed25519
+	Audit       Domain = "audit"        // Ed25519, signs checkpoints
+	Notices     Domain = "notices"      // seals mail and text messages
+	Sessions    Domain = "sessions"     // seals cookies, proofs and grants
+)
+
+// Algorithms of domain keys.
+const (
+	aes256           = "AES-256-GCM"
+	hmac256          = "HMAC-SHA-256"
+	algorithmEd25519 = "Ed25519"
+	algorithmP256    = "ECDSA-P-256"
+	algorithmHPKE    = "HPKE-MLKEM768X25519"
+)
+
+// algorithms says what kind of key each domain has.
+var algorithms = map[Domain]string{
+	Identity: aes256, Biometrics: aes256, Lookup: hmac256, Pseudonym: hmac256, Packets: algorithmHPKE,
+	OIDCSigning: algorithmP256, VCIssuing: algorithmEd25519, Audit: algorithmEd25519, Notices: aes256, Sessions: aes256,
+}
+
+// order is the order in which the domains are made and listed.
+var order = []Domain{Identity, Biometrics, Lookup, Pseudonym, Packets, OIDCSigning, VCIssuing, Audit, Notices, Sessions}
+
+// SigningKey is a key that signs; Signer is nil for one that only verifies.
+type SigningKey struct {
+	ID      string // RFC 7638 thumbprint: the kid
+	Signer  crypto.Signer
+	Public  crypto.PublicKey
+	Created time.Time
+}
+
+// String names the key and shows nothing of it.
+func (k SigningKey) String() string { return "signing key " + k.ID }
+
+// GoString is String.
+func (k SigningKey) GoString() string { return k.String() }
+
+// LogValue is String.
+func (k SigningKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// MarshalJSON shows the id only.
+func (k SigningKey) MarshalJSON() ([]byte, error) { return []byte(`"` + k.ID + `"`), nil }
+
+// Info describes a key without showing it.
+type Info struct {
+	ID        string    `json:"id"`
+	Domain    Domain    `json:"domain"`
+	Algorithm string    `json:"algorithm"`
+	State     string    `json:"state"`
+	Created   time.Time `json:"created"`
+}
