@@ -4,6 +4,7 @@ package failpoint
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 const Variable = "PLINTH_FAILPOINT"
 
 var (
-	some  atomic.Bool
+	some  atomic.Bool // spares the lock where nothing is armed
 	mu    sync.Mutex
 	armed = map[string]func(){}
 	named = map[string]bool{}
@@ -27,31 +28,20 @@ var (
 func init() {
 	for _, setting := range strings.FieldsFunc(os.Getenv(Variable), func(r rune) bool { return r == ',' }) {
 		name, action, _ := strings.Cut(setting, "=")
-		do, err := parse(name, action)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
+		kind, argument, _ := strings.Cut(action, ":")
+		pause, err := time.ParseDuration(argument)
+		switch {
+		case kind == "kill": // no deferred function runs, as in a power cut
+			Arm(name, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} })
+		case kind == "panic":
+			Arm(name, func() { panic("failpoint " + name) })
+		case kind == "sleep" && err == nil:
+			Arm(name, func() { time.Sleep(pause) })
+		default:
+			fmt.Fprintf(os.Stderr, "%s: %q wants =kill, =panic or =sleep:<duration>\n", Variable, name)
 			os.Exit(2)
 		}
-		Arm(name, do)
 	}
-}
-
-func parse(name, action string) (func(), error) {
-	kind, argument, _ := strings.Cut(action, ":")
-	switch kind {
-	case "kill":
-		// SIGKILL and wait: no deferred function may run, as in a power cut.
-		return func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} }, nil
-	case "panic":
-		return func() { panic("failpoint " + name) }, nil
-	case "sleep":
-		pause, err := time.ParseDuration(argument)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %q needs a duration such as sleep:5s", Variable, name)
-		}
-		return func() { time.Sleep(pause) }, nil
-	}
-	return nil, fmt.Errorf("%s: %q wants kill, panic or sleep:<duration>, not %q", Variable, name, action)
 }
 
 // Name registers a point and returns its name, for a package variable beside the code.
@@ -66,12 +56,7 @@ func Name(name string) string {
 func Names() []string {
 	mu.Lock()
 	defer mu.Unlock()
-	names := make([]string, 0, len(named))
-	for name := range named {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(named))
 }
 
 // Arm makes Hit(name) call do, until the returned func is called.

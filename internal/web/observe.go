@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -73,7 +74,7 @@ func failure(c *gin.Context, f *fault.Fault) (slog.Level, []slog.Attr) {
 	value, _ := c.Get(errorKey)
 	err := value.(error)
 	attrs := []slog.Attr{slog.String("fault", f.Code), slog.String("error", err.Error())}
-	if p, ok := err.(*panicked); ok {
+	if p := (*panicked)(nil); errors.As(err, &p) {
 		attrs = append(attrs, slog.String("stack", p.stack))
 	}
 	if f.Kind == fault.Internal && c.Writer.Status() != clientGone {
@@ -97,7 +98,7 @@ type panicked struct{ what, stack string }
 func (p *panicked) Error() string { return "panic: " + p.what }
 
 // protected is the last resort: a mistake in one handler ends one request.
-func (r *Router) protected(_ *gin.Context, do func() error) (err error) {
+func protected(do func() error) (err error) {
 	defer func() {
 		thrown := recover()
 		if thrown == nil {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -135,7 +136,7 @@ func (r *Router) enter(d door) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Set(callerKey, d.who)
 		r.secure(c, d)
-		r.answer(c, r.protected(c, func() error {
+		r.answer(c, protected(func() error {
 			if err := r.admit(c, d); err != nil {
 				return err
 			}
@@ -152,6 +153,7 @@ func (r *Router) admit(c *gin.Context, d door) error {
 		// Open to other sites, but never with what the browser knows about our user.
 		c.Request.Header.Del("Cookie")
 	}
+	patience(c, d.limit)
 	if c.Request.ContentLength > d.limit {
 		return &http.MaxBytesError{Limit: d.limit}
 	}
@@ -160,6 +162,16 @@ func (r *Router) admit(c *gin.Context, d door) error {
 		return d.guard(c)
 	}
 	return nil
+}
+
+// patience bounds how long a caller may take to send a body and to fetch the
+// answer: a minute, and more for what takes long over a poor line.
+func patience(c *gin.Context, limit int64) {
+	const slowest = 8 << 10 // bytes a second: 64 kbit/s
+	until := time.Now().Add(time.Minute + time.Duration(limit/slowest)*time.Second)
+	control := http.NewResponseController(c.Writer)
+	_ = control.SetReadDeadline(until) // an in-memory test has no connection
+	_ = control.SetWriteDeadline(until.Add(time.Minute))
 }
 
 func (r *Router) refuse(f *fault.Fault) gin.HandlerFunc {

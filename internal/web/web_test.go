@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -199,5 +200,29 @@ func TestASVS_8_2_1_TheGuardComesBeforeTheHandler(t *testing.T) {
 	want := []web.Route{{Method: "GET", Path: "/office", Who: web.Operator}}
 	if got := s.Routes(); len(got) != 1 || got[0] != want[0] {
 		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func contextWithStop(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	return ctx, stop
+}
+
+func TestEveryLineOfARequestCarriesItsNumber(t *testing.T) {
+	var log journal
+	logger := slog.New(web.Logging(slog.NewJSONHandler(&log, nil))).With("part", "test").WithGroup("g")
+	s := open(t, "http://localhost", func(r *web.Router) {
+		r.Handle("GET", "/", web.Anyone, func(c *gin.Context) error {
+			logger.InfoContext(c.Request.Context(), "within")
+			return ok(c)
+		})
+	})
+	resp, _ := s.ask(t, "GET", "/", "")
+	if !strings.Contains(log.String(), resp.Header.Get("X-Request-Id")) {
+		t.Fatalf("got %s, want the number %s in it", log.String(), resp.Header.Get("X-Request-Id"))
 	}
 }
