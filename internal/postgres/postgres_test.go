@@ -1,8 +1,11 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -193,5 +196,49 @@ func TestOpenBoundsEveryStatement(t *testing.T) {
 	}
 	if _, err := postgres.Open(t.Context(), "postgres://:bad port/"); err == nil {
 		t.Error("got a pool for a malformed URL, want an error")
+	}
+}
+
+// deaf is a connection that dies between COMMIT and its answer.
+type deaf struct {
+	net.Conn
+	committed atomic.Bool
+}
+
+func (d *deaf) Write(p []byte) (int, error) {
+	if bytes.Contains(bytes.ToLower(p), []byte("commit\x00")) {
+		d.committed.Store(true)
+	}
+	return d.Conn.Write(p)
+}
+
+func (d *deaf) Read(p []byte) (int, error) {
+	n, err := d.Conn.Read(p)
+	if d.committed.Load() {
+		d.Conn.Close()
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func TestACommitOfUnknownOutcomeIsNotRunAgain(t *testing.T) {
+	pool := ledger(t)
+	config := pool.Config()
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return &deaf{Conn: conn}, err
+	}
+	broken, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broken.Close()
+	runs := 0
+	err = postgres.InTx(t.Context(), broken, func(tx pgx.Tx) error {
+		runs++
+		return add(t.Context(), tx, "a")
+	})
+	if err == nil || runs != 1 || lines(t, pool) != 1 {
+		t.Fatalf("got %v, %d runs and %d lines; want an error after the one run that took effect", err, runs, lines(t, pool))
 	}
 }
