@@ -1,0 +1,114 @@
+// Package audit is the log of everything that was done, to whom and by whom. An
+// entry is written in the transaction that it tells of; one leader then gives
+// the entries their places in a Merkle tree (RFC 6962) and signs checkpoints, so
+// that nobody, who runs the database included, can change or drop one unseen,
+// and a person can be given all entries about them with a proof for each.
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plinth-id/plinth/internal/postgres"
+)
+
+// Event says what happened.
+type Event string
+
+// The events.
+const (
+	PacketReceived      Event = "packet-received"
+	ApplicationChecked  Event = "application-checked"
+	ApplicationRejected Event = "application-rejected"
+	ApplicationHeld     Event = "application-held"
+	ApplicationCompared Event = "application-compared"
+	ApplicationNotified Event = "application-notified"
+	DuplicateFound      Event = "duplicate-found"
+	GallerySearched     Event = "gallery-searched"
+	CaseOpened          Event = "case-opened"
+	VerdictGiven        Event = "verdict-given"
+	Adjudicated         Event = "adjudicated"
+	UINAssigned         Event = "uin-assigned"
+	VIDCreated          Event = "vid-created"
+	StatusChanged       Event = "status-changed"
+	CodeSent            Event = "code-sent"
+	LoginSucceeded      Event = "login-succeeded"
+	LoginRefused        Event = "login-refused"
+	Vouched             Event = "vouched"
+	ConsentGiven        Event = "consent-given"
+	ClaimsReleased      Event = "claims-released"
+	TokenIssued         Event = "token-issued"
+	TokenRevoked        Event = "token-revoked"
+	CodeReplayed        Event = "code-replayed"
+	CredentialOffered   Event = "credential-offered"
+	CredentialIntended  Event = "credential-intended"
+	CredentialIssued    Event = "credential-issued"
+	CredentialRevoked   Event = "credential-revoked"
+	OfficerAdded        Event = "officer-added"
+	OfficerSignedIn     Event = "officer-signed-in"
+	OfficerRefused      Event = "officer-refused"
+	OfficerSignedOut    Event = "officer-signed-out"
+	StationAdded        Event = "station-added"
+	StationDisabled     Event = "station-disabled"
+	ClientAdded         Event = "client-added"
+	ClientDisabled      Event = "client-disabled"
+	ClientRotated       Event = "client-rotated"
+	KeyRotated          Event = "key-rotated"
+)
+
+// Entry is one thing that happened. It holds ids, never names or numbers.
+type Entry struct {
+	Event   Event
+	Person  uuid.UUID         // whom it is about; zero: nobody
+	Actor   string            // "officer:…", "client:…", "person", "system"
+	Subject string            // what it was done to: an application, a case, a key
+	Details map[string]string // ids and reasons
+}
+
+// Append records an entry in the transaction that it tells of.
+func Append(ctx context.Context, tx postgres.DB, e Entry) error {
+	if e.Actor == "" {
+		e.Actor = "system"
+	}
+	details := []byte("{}")
+	if len(e.Details) > 0 {
+		var err error
+		if details, err = json.Marshal(e.Details); err != nil { // keys come out sorted
+			return fmt.Errorf("recording %s: %w", e.Event, err)
+		}
+	}
+	if err := insert(ctx, tx, e, string(details)); err != nil {
+		return fmt.Errorf("recording %s: %w", e.Event, err)
+	}
+	return nil
+}
+
+// record is an entry as it stands in the table.
+type record struct {
+	ID      uuid.UUID
+	Event   Event
+	Person  *uuid.UUID
+	Actor   string
+	Subject string
+	Details string
+	At      time.Time
+}
+
+// leaf is what is hashed into the tree: one JSON array, so that nothing depends
+// on the order of names.
+func (r record) leaf() []byte {
+	person := ""
+	if r.Person != nil {
+		person = r.Person.String()
+	}
+	raw, err := json.Marshal([]string{"plinth-audit-1", r.ID.String(), string(r.Event), person, r.Actor, r.Subject, r.Details,
+		r.At.UTC().Format("2006-01-02T15:04:05.000000Z")})
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return raw
+}

@@ -1,0 +1,134 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/transparency-dev/merkle/compact"
+
+	"github.com/plinth-id/plinth/internal/postgres"
+)
+
+func insert(ctx context.Context, db postgres.DB, e Entry, details string) error {
+	var person *uuid.UUID
+	if e.Person != uuid.Nil {
+		person = &e.Person
+	}
+	_, err := db.Exec(ctx, `WITH written AS (
+			INSERT INTO audit_entry (id, event, person, actor, subject, details, at)
+			VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) RETURNING id)
+		INSERT INTO audit_pending (entry) SELECT id FROM written`, uuid.New(), e.Event, person, e.Actor, e.Subject, details)
+	return err
+}
+
+// lead makes this transaction the one that sequences ("audit" in ASCII).
+func lead(ctx context.Context, tx pgx.Tx) (leads bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, 0x6175646974).Scan(&leads)
+	return leads, err
+}
+
+// take removes the oldest waiting entries from the line and returns them.
+func take(ctx context.Context, tx pgx.Tx, limit int) ([]record, error) {
+	rows, _ := tx.Query(ctx, `WITH taken AS (DELETE FROM audit_pending WHERE entry IN (SELECT entry FROM audit_pending LIMIT $1) RETURNING entry)
+		SELECT e.id, e.event, e.person, e.actor, e.subject, e.details, e.at
+		FROM taken JOIN audit_entry e ON e.id = taken.entry ORDER BY e.at, e.id`, limit)
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[record])
+}
+
+func countPending(ctx context.Context, db postgres.DB) (n int, err error) {
+	err = db.QueryRow(ctx, `SELECT count(*) FROM audit_pending`).Scan(&n)
+	return n, err
+}
+
+func treeSize(ctx context.Context, db postgres.DB) (size uint64, err error) {
+	err = db.QueryRow(ctx, `SELECT coalesce(max(seq) + 1, 0) FROM audit_leaf`).Scan(&size)
+	return size, err
+}
+
+func insertLeaves(ctx context.Context, tx pgx.Tx, first uint64, entries []uuid.UUID, hashes [][]byte) error {
+	_, err := tx.Exec(ctx, `INSERT INTO audit_leaf (seq, entry, hash)
+		SELECT $1 + n - 1, entry, hash FROM unnest($2::uuid[], $3::bytea[]) WITH ORDINALITY AS t (entry, hash, n)`, first, entries, hashes)
+	return err
+}
+
+func insertNodes(ctx context.Context, tx pgx.Tx, levels []int32, indexes []int64, hashes [][]byte) error {
+	_, err := tx.Exec(ctx, `INSERT INTO audit_node (level, idx, hash) SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])`, levels, indexes, hashes)
+	return err
+}
+
+// nodeHash reads one node of the tree.
+func nodeHash(ctx context.Context, db postgres.DB, id compact.NodeID) (hash []byte, err error) {
+	if id.Level == 0 {
+		err = db.QueryRow(ctx, `SELECT hash FROM audit_leaf WHERE seq = $1`, id.Index).Scan(&hash)
+	} else {
+		err = db.QueryRow(ctx, `SELECT hash FROM audit_node WHERE level = $1 AND idx = $2`, id.Level, id.Index).Scan(&hash)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading node %d/%d: %w", id.Level, id.Index, err)
+	}
+	return hash, nil
+}
+
+func insertCheckpoint(ctx context.Context, db postgres.DB, size uint64, note string, at time.Time) error {
+	_, err := db.Exec(ctx, `INSERT INTO audit_checkpoint (size, note, at) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING`, size, note, at)
+	return err
+}
+
+// checkpoint is a signed tree head.
+type checkpoint struct {
+	Size uint64
+	Note string
+}
+
+func checkpoints(ctx context.Context, db postgres.DB) ([]checkpoint, error) {
+	rows, _ := db.Query(ctx, `SELECT size, note FROM audit_checkpoint ORDER BY size`)
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[checkpoint])
+}
+
+func latestCheckpoint(ctx context.Context, db postgres.DB) (checkpoint, error) {
+	rows, _ := db.Query(ctx, `SELECT size, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1`)
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[checkpoint])
+}
+
+// placed is an entry with its place; ID is nil when the entry itself is gone.
+type placed struct {
+	Seq     int64
+	Hash    []byte
+	ID      *uuid.UUID
+	Event   *Event
+	Person  *uuid.UUID
+	Actor   *string
+	Subject *string
+	Details *string
+	At      *time.Time
+}
+
+func (p placed) record() (record, bool) {
+	if p.ID == nil {
+		return record{}, false
+	}
+	return record{ID: *p.ID, Event: *p.Event, Person: p.Person, Actor: *p.Actor, Subject: *p.Subject, Details: *p.Details, At: *p.At}, true
+}
+
+func leavesFrom(ctx context.Context, db postgres.DB, from int64, limit int) ([]placed, error) {
+	rows, _ := db.Query(ctx, `SELECT l.seq, l.hash, e.id, e.event, e.person, e.actor, e.subject, e.details, e.at
+		FROM audit_leaf l LEFT JOIN audit_entry e ON e.id = l.entry WHERE l.seq >= $1 ORDER BY l.seq LIMIT $2`, from, limit)
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[placed])
+}
+
+func leavesOf(ctx context.Context, db postgres.DB, person uuid.UUID) ([]placed, error) {
+	rows, _ := db.Query(ctx, `SELECT l.seq, l.hash, e.id, e.event, e.person, e.actor, e.subject, e.details, e.at
+		FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id WHERE e.person = $1 ORDER BY l.seq`, person)
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[placed])
+}
+
+// strays counts entries that have neither a place nor stand in line: somebody
+// took them out of the line.
+func strays(ctx context.Context, db postgres.DB) (n int, err error) {
+	err = db.QueryRow(ctx, `SELECT count(*) FROM audit_entry e
+		WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.entry = e.id) AND NOT EXISTS (SELECT 1 FROM audit_pending p WHERE p.entry = e.id)`).Scan(&n)
+	return n, err
+}
