@@ -11,7 +11,7 @@ import (
 type Credential struct {
 	ID         string // may be empty
 	Issuer     string
-	Types      []string // as written, VerifiableCredential among them
+	Types      []string  // as written, VerifiableCredential among them
 	ValidFrom  time.Time // zero: from ever
 	ValidUntil time.Time // zero: for ever
 	Subject    string    // the holder's identifier; may be empty
