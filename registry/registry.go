@@ -1,0 +1,134 @@
+// Package registry holds who the people are: one identity each, sealed under a
+// key of their own, found by keyed hashes of their numbers.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/internal/keys"
+	"github.com/plinth-id/plinth/internal/postgres"
+)
+
+// Config is what a Registry works with.
+type Config struct {
+	Pool      *pgxpool.Pool
+	Ring      *keys.Ring
+	Schema    *Schema // of new identities
+	UINDigits int     // length of new numbers, 10 to 12
+	// OnChange runs inside the transaction of a change, so that what must follow
+	// from it (status bits, notices) cannot be left behind. Nil: nothing follows.
+	OnChange func(ctx context.Context, tx pgx.Tx, c Change) error
+	Now      func() time.Time // nil means time.Now
+}
+
+// Registry is the identity repository.
+type Registry struct{ Config }
+
+// New makes a Registry.
+func New(c Config) (*Registry, error) {
+	if c.Pool == nil || c.Ring == nil || c.Schema == nil {
+		return nil, errors.New("registry: Pool, Ring and Schema are needed")
+	}
+	if c.UINDigits < MinUINDigits || c.UINDigits > MaxUINDigits {
+		return nil, fmt.Errorf("registry: numbers have %d to %d digits, not %d", MinUINDigits, MaxUINDigits, c.UINDigits)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Registry{c}, nil
+}
+
+// Status is where an identity stands in its life.
+type Status string
+
+// The statuses.
+const (
+	Active      Status = "active"
+	Deactivated Status = "deactivated"
+	Blocked     Status = "blocked"
+)
+
+// Change is what happened to an identity.
+type Change struct {
+	Person uuid.UUID
+	Status Status
+}
+
+// errUnknown is the one answer for a number that is not there, is mistyped, or
+// may not be used: which of them it is would help who guesses.
+var errUnknown = fault.New(fault.NotFound, "There is no identity with this number. Check the number and try again.").Named("identity-unknown")
+
+// Find gives the person whose active UIN or VID this is; fault NotFound
+// otherwise.
+func (r *Registry) Find(ctx context.Context, db postgres.DB, id string) (uuid.UUID, error) {
+	if u, err := ParseUIN(id); err == nil {
+		return found(findByUIN(ctx, db, r.Ring.LookupAll("uin", u.digits)))
+	}
+	if v, err := ParseVID(id); err == nil {
+		return found(findByVID(ctx, db, r.Ring.LookupAll("vid", v.digits)))
+	}
+	return uuid.Nil, errUnknown
+}
+
+func found(person uuid.UUID, err error) (uuid.UUID, error) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, errUnknown
+	}
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("finding a person: %w", err)
+	}
+	return person, nil
+}
+
+// SetStatus deactivates, blocks or reactivates an identity.
+func (r *Registry) SetStatus(ctx context.Context, tx pgx.Tx, person uuid.UUID, from, to Status) error {
+	done, err := setStatus(ctx, tx, person, from, to, r.Now())
+	if err != nil {
+		return fmt.Errorf("changing a status: %w", err)
+	}
+	if !done {
+		return fault.New(fault.Conflict, "This identity is not in that state any more. Look at it again.")
+	}
+	if r.OnChange == nil {
+		return nil
+	}
+	return r.OnChange(ctx, tx, Change{Person: person, Status: to})
+}
+
+// Status tells how long numbers are, how many there are and how many have been given out.
+func (r *Registry) Status(ctx context.Context, db postgres.DB) (digits int, capacity, issued int64, err error) {
+	issued, err = countIssued(ctx, db)
+	return r.UINDigits, Capacity(r.UINDigits), issued, err
+}
+
+// Pairwise is the name by which a sector (a relying party, or several of one
+// owner) knows a person: 128 bits and more of a keyed pseudo-random function,
+// kept, so that it outlives every key.
+func (r *Registry) Pairwise(ctx context.Context, db postgres.DB, sector string, person uuid.UUID) (string, error) {
+	row := r.Ring.PRF("pairwise row", []byte(sector), person[:])
+	key, err := r.Ring.Person(ctx, db, person)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := readPairwise(ctx, db, row)
+	if errors.Is(err, pgx.ErrNoRows) {
+		token := encodePairwise(r.Ring.PRF("pairwise", []byte(sector), person[:]))
+		if sealed, err = key.Seal([]byte(token), pairwisePlace(row)); err == nil {
+			err = insertPairwise(ctx, db, row, sealed)
+		}
+		return token, err
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading a pairwise name: %w", err)
+	}
+	token, err := key.Open(sealed, pairwisePlace(row))
+	return string(token), err
+}
