@@ -1,0 +1,120 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/ory/fosite"
+
+	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/registry/auth"
+)
+
+const offerGrantType = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+
+// offerGrant redeems credential offers (OpenID4VCI 1.0, section 6).
+type offerGrant struct{ *Provider }
+
+// CanHandleTokenEndpointRequest tells requests that bring a pre-authorized code.
+func (offerGrant) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
+	return r.GetGrantTypes().ExactOne(offerGrantType)
+}
+
+// CanSkipClientAuth is yes: any wallet may fetch an offer that was made to its owner.
+func (offerGrant) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return true }
+
+// HandleTokenEndpointRequest redeems the offer.
+func (g offerGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
+	asking, err := g.wallet(ctx, r)
+	if err != nil {
+		return err
+	}
+	form, tx := r.GetRequestForm(), txOf(ctx)
+	if form.Get("pre-authorized_code") == "" {
+		return fosite.ErrInvalidRequest.WithHint("Send the pre-authorized_code.")
+	}
+	details, err := g.details(form.Get("authorization_details"))
+	if err != nil {
+		return err
+	}
+	grant, err := g.redeem(ctx, tx, form.Get("pre-authorized_code"), form.Get("tx_code"))
+	if err != nil {
+		return err
+	}
+	for _, configuration := range details {
+		if !slices.Contains(grant.Configurations(), configuration) {
+			return errDetails
+		}
+	}
+	m := minted{access: secret(), expires: g.Now().Add(tokenLife), lived: lived{db: tx, grant: grant}, details: details}
+	if m, err = g.mint(ctx, tx, asking, m); err != nil {
+		return err
+	}
+	if err := g.store(ctx, tx, asking, m); err != nil {
+		return err
+	}
+	r.GetSession().(*session).minted = m
+	return nil
+}
+
+// wallet tells who asks. A client that we know must prove itself even here; to one
+// that we do not know, its name gives nothing.
+func (g offerGrant) wallet(ctx context.Context, r fosite.AccessRequester) (client, error) {
+	if authenticated, ok := r.GetClient().(client); ok {
+		return authenticated, nil
+	}
+	form := r.GetRequestForm()
+	refused := fosite.ErrInvalidClient.WithHint("The client could not be authenticated.")
+	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
+		return client{}, refused
+	}
+	if form.Get("client_id") == "" {
+		return client{}, nil
+	}
+	if _, err := g.find(ctx, txOf(ctx), form.Get("client_id")); known(err) {
+		return client{}, either(err, refused)
+	}
+	return client{}, nil
+}
+
+// redeem asks whoever made the offer. What a refused redemption wrote is undone,
+// though the rest of the request stays.
+func (g offerGrant) redeem(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
+	part, err := tx.Begin(ctx)
+	if err != nil {
+		return auth.Grant{}, fmt.Errorf("redeeming an offer: %w", err)
+	}
+	grant, err := g.Redeem(ctx, part, code, txCode)
+	if err != nil {
+		var f *fault.Fault
+		if known := (*fosite.RFC6749Error)(nil); errors.As(err, &f) && ofGrant[f.Code] != known {
+			return auth.Grant{}, errors.Join(ofGrant[f.Code].WithHint(f.Sentence), part.Rollback(ctx))
+		}
+		return auth.Grant{}, errors.Join(err, part.Rollback(ctx))
+	}
+	return grant, part.Commit(ctx)
+}
+
+// store writes the one row of a redeemed offer.
+func (g offerGrant) store(ctx context.Context, tx pgx.Tx, asking client, m minted) error {
+	id := uuid.New()
+	sealed, err := g.Desk.SealGrant(m.grant, id[:])
+	if err != nil {
+		return err
+	}
+	_, err = insertGrant(ctx, tx, row{id: id, client: asking.ID, sealed: sealed, facts: m.facts, token: hashed(m.access), tokenExpires: &m.expires, expires: m.expires})
+	return err
+}
+
+// PopulateTokenEndpointResponse says what was minted.
+func (g offerGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, w fosite.AccessResponder) error {
+	if !g.CanHandleTokenEndpointRequest(ctx, r) {
+		return fosite.ErrUnknownRequest
+	}
+	g.populate(r.GetSession().(*session).minted, w)
+	return nil
+}

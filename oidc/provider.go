@@ -1,0 +1,118 @@
+// Package oidc is the OpenID provider and OAuth authorization server: clients ask
+// here for people, and get tokens for what those people allowed. The OAuth
+// library parses and shapes requests and errors; what is allowed is judged here,
+// and none of its types leaves the package.
+package oidc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/ory/fosite"
+
+	"github.com/plinth-id/plinth/internal/keys"
+	"github.com/plinth-id/plinth/internal/postgres"
+	"github.com/plinth-id/plinth/internal/web"
+	"github.com/plinth-id/plinth/oidc/login"
+	"github.com/plinth-id/plinth/registry"
+	"github.com/plinth-id/plinth/registry/auth"
+	"github.com/plinth-id/plinth/registry/partner"
+)
+
+const (
+	codeLife    = time.Minute      // ASVS 10.4.3
+	pushedLife  = time.Minute      // from the push to the first visit
+	loginLife   = 10 * time.Minute // from the first visit to the last page
+	tokenLife   = 10 * time.Minute
+	idTokenLife = 10 * time.Minute
+)
+
+// Config is what a Provider needs. Redeem, CredentialScopes and Now may be left
+// out: then there are no pre-authorized codes, no credentials, and time.Now.
+type Config struct {
+	Pool             *pgxpool.Pool
+	Ring             *keys.Ring
+	Desk             *auth.Desk
+	Registry         *registry.Registry
+	Clients          func(ctx context.Context, db postgres.DB, id string) (partner.Client, error)
+	Issuer           *url.URL
+	Redeem           func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error)
+	CredentialScopes map[string]string // scope → credential_configuration_id
+	Now              func() time.Time
+}
+
+// Provider answers clients.
+type Provider struct {
+	Config
+	issuer   string
+	flow     *login.Flow
+	settings *fosite.Config
+	tokens   fosite.OAuth2Provider // for the endpoints that clients authenticate at
+}
+
+// New makes a Provider.
+func New(config Config) (*Provider, error) {
+	if config.Pool == nil || config.Ring == nil || config.Desk == nil || config.Registry == nil || config.Clients == nil || config.Issuer == nil {
+		return nil, errors.New("oidc: Pool, Ring, Desk, Registry, Clients and Issuer are required")
+	}
+	if config.Issuer.RawQuery != "" || config.Issuer.Fragment != "" || config.Issuer.Host == "" {
+		return nil, errors.New("oidc: Issuer must be a URL without query and fragment")
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	p := &Provider{Config: config, issuer: config.Issuer.String()}
+	p.settings = &fosite.Config{
+		ClientAuthenticationStrategy: p.authenticate,
+		ScopeStrategy:                p.mayAsk,
+		TokenEndpointHandlers:        fosite.TokenEndpointHandlers{codeGrant{p}},
+		RevocationHandlers:           fosite.RevocationHandlers{revoker{p}},
+	}
+	if config.Redeem != nil {
+		p.settings.TokenEndpointHandlers = append(p.settings.TokenEndpointHandlers, offerGrant{p})
+	}
+	p.tokens = fosite.NewOAuth2Provider(only{}, p.settings)
+	var err error
+	p.flow, err = login.New(login.Config{Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Finish: p.finish, Now: config.Now})
+	return p, err
+}
+
+// Routes opens the doors of the provider.
+func (p *Provider) Routes(r *web.Router) {
+	suffix := strings.TrimSuffix(p.Issuer.Path, "/")
+	r.Handle(http.MethodGet, suffix+"/.well-known/openid-configuration", web.Anyone, p.getMetadata, web.CORS())
+	r.Handle(http.MethodGet, "/.well-known/oauth-authorization-server"+suffix, web.Anyone, p.getMetadata, web.CORS())
+	r.Handle(http.MethodGet, "/oidc/jwks", web.Anyone, p.getKeys, web.CORS())
+	r.Handle(http.MethodGet, "/oidc/authorize", web.Anyone, p.authorize)
+	r.Handle(http.MethodPost, "/oidc/authorize", web.Anyone, p.authorize, web.CrossOrigin())
+	r.Handle(http.MethodPost, "/oidc/par", web.Client, p.push, web.CORS())
+	r.Handle(http.MethodPost, "/oidc/token", web.Client, p.token, web.CORS())
+	r.Handle(http.MethodPost, "/oidc/revoke", web.Client, p.revoke, web.CORS())
+	r.Handle(http.MethodGet, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS())
+	r.Handle(http.MethodPost, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS())
+	p.flow.Routes(r)
+}
+
+// Sweep deletes what has expired. It is called now and then.
+func (p *Provider) Sweep(ctx context.Context) error {
+	for _, table := range swept {
+		for {
+			n, err := sweepTable(ctx, p.Pool, table, p.Now())
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Provider) at(path string) string { return p.Issuer.JoinPath(path).String() }
