@@ -23,9 +23,10 @@ type Caller string
 // handler, because protocols prescribe how they refuse.
 const (
 	Anyone        Caller = "anyone"
-	Demo          Caller = "demo"   // anyone, in demo mode only
-	Client        Caller = "client" // OAuth client authentication
-	Bearer        Caller = "bearer" // access token
+	Demo          Caller = "demo"    // anyone, in demo mode only
+	Client        Caller = "client"  // OAuth client authentication
+	Bearer        Caller = "bearer"  // access token
+	Officer       Caller = "officer" // of any role
 	Operator      Caller = "operator"
 	Adjudicator   Caller = "adjudicator"
 	Administrator Caller = "administrator"
