@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/ory/fosite"
 )
 
@@ -73,7 +74,7 @@ func parseWishes(raw string) (wishes, error) {
 
 // ask adds what scopes and claims parameter ask for, below the client's ceiling.
 func (a *asked) ask(c client, w wishes) {
-	ceiling := func(name string) bool { return slices.Contains(c.ceiling(), name) }
+	ceiling := func(name string) bool { return slices.Contains(c.Claims, name) }
 	for _, scope := range a.Scopes {
 		for _, name := range ofScope[scope] {
 			if ceiling(name) {
@@ -110,19 +111,6 @@ func (a *asked) wish(from map[string]*wish, into *[]string, ceiling func(string)
 	}
 }
 
-// ceiling is what a client may ever ask for: what was registered, or else what its
-// scopes stand for.
-func (c client) ceiling() []string {
-	if len(c.Claims) > 0 {
-		return c.Claims
-	}
-	var all []string
-	for _, scope := range c.Scopes {
-		all = append(all, ofScope[scope]...)
-	}
-	return all
-}
-
 // claims are the names that are asked for, each once and in the order of the pages.
 func (a asked) claims() []string {
 	var names []string
@@ -140,6 +128,29 @@ func with(list []string, more string) []string {
 		return list
 	}
 	return append(list, more)
+}
+
+// told is what claims would tell, in words for the person to see.
+func (p *Provider) told(ctx context.Context, person uuid.UUID, names []string, lang string) (map[string]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	claims, err := p.Registry.Claims(ctx, p.Pool, person, names, []string{lang})
+	if err != nil {
+		return nil, err
+	}
+	words := make(map[string]string)
+	for name, value := range claims {
+		switch v := value.(type) {
+		case string:
+			if words[name] = v; name == "picture" {
+				words[name] = "" // that it is asked for is said; it need not travel for that
+			}
+		case map[string]any:
+			words[name], _ = v["formatted"].(string)
+		}
+	}
+	return words, nil
 }
 
 // released reads what was both asked for at this place and allowed, as it is now.

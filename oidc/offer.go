@@ -90,9 +90,8 @@ func (g offerGrant) redeem(ctx context.Context, tx pgx.Tx, code, txCode string) 
 	}
 	grant, err := g.Redeem(ctx, part, code, txCode)
 	if err != nil {
-		var f *fault.Fault
-		if known := (*fosite.RFC6749Error)(nil); errors.As(err, &f) && ofGrant[f.Code] != known {
-			return auth.Grant{}, errors.Join(ofGrant[f.Code].WithHint(f.Sentence), part.Rollback(ctx))
+		if f := fault.Of(err); ofGrant[f.Code] != nil {
+			err = ofGrant[f.Code].WithHint(f.Sentence)
 		}
 		return auth.Grant{}, errors.Join(err, part.Rollback(ctx))
 	}

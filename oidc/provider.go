@@ -79,7 +79,7 @@ func New(config Config) (*Provider, error) {
 	}
 	p.tokens = fosite.NewOAuth2Provider(only{}, p.settings)
 	var err error
-	p.flow, err = login.New(login.Config{Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Finish: p.finish, Now: config.Now})
+	p.flow, err = login.New(login.Config{Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Told: p.told, Finish: p.finish, Now: config.Now})
 	return p, err
 }
 

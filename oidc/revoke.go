@@ -2,12 +2,15 @@ package oidc
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
 
+	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/postgres"
 )
 
@@ -42,5 +45,21 @@ type revoker struct{ *Provider }
 
 // RevokeToken takes back a token of this client; of another's it says nothing.
 func (r revoker) RevokeToken(ctx context.Context, token string, _ fosite.TokenType, asking fosite.Client) error {
-	return revokeToken(ctx, txOf(ctx), hashed(token), asking.GetID(), r.Now())
+	taken, err := revokeToken(ctx, txOf(ctx), hashed(token), asking.GetID(), r.Now())
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("revoking a token of client %s: %w", asking.GetID(), err)
+	}
+	return r.recordRevoked(ctx, txOf(ctx), audit.TokenRevoked, taken)
+}
+
+// recordRevoked tells the person's log that a grant ended before its time.
+func (p *Provider) recordRevoked(ctx context.Context, tx pgx.Tx, event audit.Event, taken stored) error {
+	grant, err := p.Desk.OpenGrant(taken.Sealed, taken.ID[:])
+	if err != nil {
+		return fmt.Errorf("opening grant %s: %w", taken.ID, err)
+	}
+	return audit.Append(ctx, tx, audit.Entry{Event: event, Person: grant.Person(), Actor: "client:" + taken.Client, Subject: taken.ID.String()})
 }

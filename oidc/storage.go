@@ -124,12 +124,11 @@ func revoke(ctx context.Context, tx pgx.Tx, id uuid.UUID, now time.Time) error {
 	return nil
 }
 
-// revokeToken takes back the grant of a client's own access token, if there is one.
-func revokeToken(ctx context.Context, tx pgx.Tx, token []byte, client string, now time.Time) error {
-	if _, err := tx.Exec(ctx, `UPDATE oidc_grant SET revoked_at = $3 WHERE token_hash = $1 AND client = $2 AND revoked_at IS NULL`, token, client, now); err != nil {
-		return fmt.Errorf("revoking a token of client %s: %w", client, err)
-	}
-	return nil
+// revokeToken takes back the grant of a client's own access token.
+func revokeToken(ctx context.Context, tx pgx.Tx, token []byte, client string, now time.Time) (stored, error) {
+	rows, _ := tx.Query(ctx, `UPDATE oidc_grant SET revoked_at = $3 WHERE token_hash = $1 AND client = $2 AND revoked_at IS NULL
+		RETURNING id, client, sealed, facts, token_expires_at`, token, client, now) // CollectExactlyOneRow returns its error
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[stored])
 }
 
 // live reads the grant of an access token that holds.

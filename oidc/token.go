@@ -183,13 +183,7 @@ func (p *Provider) lost(ctx context.Context, tx pgx.Tx, code []byte, asking clie
 	if err != nil {
 		return fmt.Errorf("revoking what a reused code gave: %w", err)
 	}
-	grant, err := p.Desk.OpenGrant(taken.Sealed, taken.ID[:])
-	if err != nil {
-		return fmt.Errorf("opening grant %s: %w", taken.ID, err)
-	}
-	err = audit.Append(ctx, tx, audit.Entry{Event: audit.TokenRevoked, Person: grant.Person(), Actor: "client:" + asking.ID, Subject: taken.ID.String(),
-		Details: map[string]string{"reason": "code reused"}})
-	if err != nil {
+	if err := p.recordRevoked(ctx, tx, audit.CodeReplayed, taken); err != nil {
 		return err
 	}
 	return answer

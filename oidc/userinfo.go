@@ -32,7 +32,10 @@ func (p *Provider) Grant(ctx context.Context, r *http.Request) (auth.Grant, erro
 		return auth.Grant{}, err
 	}
 	l, _, err := p.lives(ctx, raw)
-	return l.grant, err
+	if err != nil {
+		return auth.Grant{}, err
+	}
+	return l.grant, nil
 }
 
 // bearer reads the access token out of the header; what is in an address is in logs as well.
@@ -51,23 +54,32 @@ func bearer(r *http.Request) (string, error) {
 	return raw, nil
 }
 
-// lives finds the grant of an access token.
-func (p *Provider) lives(ctx context.Context, raw string) (lived, string, error) {
+// lives finds the grant of an access token, and the client that holds it: none when
+// a wallet that we do not know redeemed an offer.
+func (p *Provider) lives(ctx context.Context, raw string) (lived, client, error) {
 	if raw == "" || len(raw) > 512 {
-		return lived{}, "", errToken
+		return lived{}, client{}, errToken
 	}
 	found, err := live(ctx, p.Pool, hashed(raw), p.Now())
 	if errors.Is(err, pgx.ErrNoRows) {
-		return lived{}, "", errToken
+		return lived{}, client{}, errToken
 	}
 	if err != nil {
-		return lived{}, "", fmt.Errorf("looking up an access token: %w", err)
+		return lived{}, client{}, fmt.Errorf("looking up an access token: %w", err)
+	}
+	var holder client
+	if found.Client != "" {
+		if holder, err = p.find(ctx, p.Pool, found.Client); !known(err) {
+			return lived{}, client{}, errToken // disabled since: its tokens are worth nothing
+		} else if err != nil {
+			return lived{}, client{}, err
+		}
 	}
 	grant, err := p.Desk.OpenGrant(found.Sealed, found.ID[:])
 	if err != nil {
-		return lived{}, "", fmt.Errorf("opening grant %s: %w", found.ID, err)
+		return lived{}, client{}, fmt.Errorf("opening grant %s: %w", found.ID, err)
 	}
-	return lived{db: p.Pool, grant: grant, facts: found.Facts}, found.Client, nil
+	return lived{db: p.Pool, grant: grant, facts: found.Facts}, holder, nil
 }
 
 // userinfo answers with what the person allowed, read from the registry now.
@@ -76,25 +88,18 @@ func (p *Provider) userinfo(c *gin.Context) error {
 	if err != nil {
 		return challenge(c, err)
 	}
-	l, id, err := p.lives(c, raw)
+	l, holder, err := p.lives(c, raw)
 	if err != nil {
 		return challenge(c, err)
 	}
 	if !slices.Contains(l.grant.Scopes(), "openid") {
 		return challenge(c, errScope)
 	}
-	asking, err := p.find(c, p.Pool, id)
-	if !known(err) {
-		return challenge(c, errToken) // disabled since: its tokens are worth nothing
-	}
-	if err != nil {
-		return err
-	}
 	claims, err := p.released(c, l, l.facts.UserInfo)
 	if err != nil {
 		return err
 	}
-	if claims["sub"], err = p.subject(c, p.Pool, asking, l.grant); err != nil {
+	if claims["sub"], err = p.subject(c, p.Pool, holder, l.grant); err != nil {
 		return err
 	}
 	unstored(c)

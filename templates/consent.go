@@ -4,18 +4,15 @@ package templates
 type Consent struct {
 	Client      string
 	Visit       string
-	Essential   []string // names of claims without which the client cannot serve
-	Voluntary   []ConsentClaim
-	Credentials []string // names of credential configurations
-	Minutes     int      // how long the client may read the claims
+	Essential   []ConsentClaim // without which the client cannot serve
+	Voluntary   []ConsentClaim // which the person may leave out
+	Credentials []string       // what documents it gets, in words
+	Minutes     int            // how long the client may read the claims
 	Errors      []FieldError
 }
 
-// ConsentClaim is a claim that the person may leave out.
-type ConsentClaim struct {
-	Name   string
-	Ticked bool
-}
+// ConsentClaim is a claim with what it would tell.
+type ConsentClaim struct{ Name, Value string }
 
 func (Consent) file() string           { return "consent.html" }
 func (p Consent) errors() []FieldError { return p.Errors }

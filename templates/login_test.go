@@ -11,9 +11,8 @@ var (
 	_ = example(LoginCode{Client: "Ministry", Visit: "v", Sent: []string{"a•••@example.org"}, Again: true, Errors: []FieldError{{"code", "Enter it."}}})
 	_ = example(LoginFinger{Client: "Ministry", Visit: "v", Position: "rightIndex", Errors: []FieldError{{"finger", "Choose it."}},
 		Positions: []string{"rightThumb", "rightIndex", "rightMiddle", "rightRing", "rightLittle", "leftThumb", "leftIndex", "leftMiddle", "leftRing", "leftLittle"}})
-	_ = example(Consent{Client: "Ministry", Visit: "v", Minutes: 10, Credentials: []string{"national-id"}, Essential: []string{"name"},
-		Voluntary: []ConsentClaim{{"given_name", true}, {"family_name", false}, {"middle_name", false}, {"gender", false}, {"birthdate", false}, {"picture", false}, {"locale", false},
-			{"email", false}, {"email_verified", false}, {"phone_number", false}, {"phone_number_verified", false}, {"address", false}, {"updated_at", false}, {"zoneinfo", false}}})
+	_ = example(Consent{Client: "Ministry", Visit: "v", Minutes: 10, Credentials: []string{"national-id"}, Essential: []ConsentClaim{{"name", "Ada <x>"}},
+		Voluntary: []ConsentClaim{{"given_name", "Ada"}, {"family_name", ""}, {"gender", ""}, {"birthdate", ""}, {"picture", ""}, {"locale", ""}, {"email", ""}, {"phone_number", ""}, {"address", ""}}})
 )
 
 // A code must be fillable by the phone, and whatever is wrong must be said beside
@@ -27,5 +26,16 @@ func TestTheCodePageHelpsWhoeverFillsIt(t *testing.T) {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("got no %s", want)
 		}
+	}
+}
+
+// What a person did not tick themselves is no consent.
+func TestNothingIsTickedBeforehand(t *testing.T) {
+	w := httptest.NewRecorder()
+	if err := Render(w, httptest.NewRequest("GET", "/oidc/login", nil), 200, examples["consent.html"]); err != nil {
+		t.Fatal(err)
+	}
+	if body := w.Body.String(); strings.Contains(body, "checked") || !strings.Contains(body, `type="checkbox"`) {
+		t.Errorf("got %s, want boxes and none ticked", body)
 	}
 }

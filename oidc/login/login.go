@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/registry/auth"
@@ -30,7 +32,6 @@ type Visit struct {
 type Asked struct {
 	Client      string                   // id
 	Name        func(lang string) string // of the client, in a language of the pages
-	Sector      string                   // for limits: who asks
 	Redirect    string                   // where forms may lead in the end
 	Claims      []Claim
 	Credentials []string
@@ -57,6 +58,9 @@ type Config struct {
 	Desk   *auth.Desk
 	Public *url.URL
 	Recall func(ctx context.Context, v Visit) (Asked, error)
+	// Told gives what claims of a person would tell, for the person to see. What the
+	// person does not have is left out.
+	Told   func(ctx context.Context, person uuid.UUID, names []string, lang string) (map[string]string, error)
 	Finish func(ctx context.Context, v Visit, d Decision) (to string, err error)
 	Now    func() time.Time
 }
@@ -66,8 +70,8 @@ type Flow struct{ Config }
 
 // New makes a Flow.
 func New(config Config) (*Flow, error) {
-	if config.Ring == nil || config.Desk == nil || config.Public == nil || config.Recall == nil || config.Finish == nil {
-		return nil, errors.New("login: Ring, Desk, Public, Recall and Finish are required")
+	if config.Ring == nil || config.Desk == nil || config.Public == nil || config.Recall == nil || config.Told == nil || config.Finish == nil {
+		return nil, errors.New("login: Ring, Desk, Public, Recall, Told and Finish are required")
 	}
 	if config.Now == nil {
 		config.Now = time.Now

@@ -52,7 +52,9 @@ func (f *Flow) page(c *gin.Context, status int, v visit, s shown) error {
 	case finger:
 		page = fingerPage(client, v, s, errors)
 	case consent:
-		page = consentPage(client, v, errors)
+		if page, err = f.consentPage(c, v, l); err != nil {
+			return err
+		}
 	default:
 		factor := s.factor
 		if factor == "" && !s.any() {
@@ -74,15 +76,37 @@ func fingerPage(client string, v visit, s shown, errors []templates.FieldError) 
 	return page
 }
 
-// consentPage ticks nothing beforehand: what a person did not do is no consent.
-func consentPage(client string, v visit, errors []templates.FieldError) templates.Page {
-	page := templates.Consent{Client: client, Visit: v.Visit.ID, Credentials: v.asked.Credentials, Minutes: v.asked.Minutes, Errors: errors}
+// consentPage shows what each claim would tell, and ticks nothing beforehand: what
+// a person did not do is no consent.
+func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language) (templates.Page, error) {
+	proof, err := f.proof(v.state)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
 	for _, claim := range v.asked.Claims {
-		if claim.Essential {
-			page.Essential = append(page.Essential, claim.Name)
-		} else {
-			page.Voluntary = append(page.Voluntary, templates.ConsentClaim{Name: claim.Name})
+		names = append(names, claim.Name)
+	}
+	told, err := f.Told(c.Request.Context(), proof.Person(), names, l.Tag)
+	if err != nil {
+		return nil, err
+	}
+	page := templates.Consent{Client: v.asked.Name(l.Tag), Visit: v.Visit.ID, Minutes: v.asked.Minutes}
+	for _, claim := range v.asked.Claims {
+		value, has := told[claim.Name]
+		switch {
+		case has && claim.Essential:
+			page.Essential = append(page.Essential, templates.ConsentClaim{Name: claim.Name, Value: value})
+		case has:
+			page.Voluntary = append(page.Voluntary, templates.ConsentClaim{Name: claim.Name, Value: value})
 		}
 	}
-	return page
+	for _, id := range v.asked.Credentials {
+		words, err := l.Text("consent.credential." + id)
+		if err != nil {
+			words = id // a deployment's own, of which the catalogue knows nothing
+		}
+		page.Credentials = append(page.Credentials, words)
+	}
+	return page, nil
 }

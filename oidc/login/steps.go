@@ -216,7 +216,7 @@ func (f *Flow) consented(c *gin.Context, v visit) error {
 		return err
 	}
 	d := Decision{Allowed: true, Proof: proof}
-	for _, claim := range v.asked.Claims {
+	for _, claim := range v.asked.Claims { // what the page did not show is not in what it sent
 		if claim.Essential || slices.Contains(c.Request.PostForm["claim"], claim.Name) {
 			d.Claims = append(d.Claims, claim.Name)
 		}
