@@ -175,7 +175,7 @@ var errUnproven = errors.New("no token without a proven person")
 
 // codeRow seals a grant behind a code. Nothing is made for nobody.
 func (p *Provider) codeRow(id uuid.UUID, grant auth.Grant, code string) (row, error) {
-	if grant.Person() == uuid.Nil {
+	if grant.Zero() {
 		return row{}, errUnproven
 	}
 	sealed, err := p.Desk.SealGrant(grant, id[:])

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
 
@@ -191,7 +190,7 @@ func (p *Provider) lost(ctx context.Context, tx pgx.Tx, code []byte, asking clie
 
 // mint completes a token for a proven person, and for nobody else.
 func (p *Provider) mint(ctx context.Context, tx pgx.Tx, asking client, m minted) (minted, error) {
-	if m.grant.Person() == uuid.Nil {
+	if m.grant.Zero() {
 		return minted{}, errUnproven
 	}
 	if slices.Contains(m.grant.Scopes(), "openid") {

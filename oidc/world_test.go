@@ -76,7 +76,7 @@ func open(t *testing.T) *world {
 	people, err := registry.New(registry.Config{Pool: w.pool, Ring: w.ring, Schema: registry.DefaultSchema(), UINDigits: 10, Now: w.now})
 	must(t, err)
 	queue := func(context.Context, pgx.Tx, notify.Message) error { return nil }
-	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Demo: true, Now: w.now})
+	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Offers: func(notify.Channel) bool { return true }, Demo: true, Now: w.now})
 	must(t, err)
 	w.partners, err = partner.New(partner.Config{Pool: w.pool, Now: w.now})
 	must(t, err)
@@ -116,7 +116,7 @@ func (w *world) redeem(ctx context.Context, tx pgx.Tx, code, txCode string) (aut
 		return auth.Grant{}, errWrongTxCode
 	}
 	delete(w.offers, code)
-	return w.desk.Vouch(ctx, tx, auth.Voucher{Reason: "offer"}, w.person, auth.Terms{Configurations: []string{configuration}})
+	return w.desk.Vouch(ctx, tx, auth.Voucher{Reason: "an offer of this test"}, w.person, auth.Terms{Configurations: []string{configuration}})
 }
 
 // register adds a client; more changes its metadata.
