@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -12,7 +13,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
@@ -23,6 +23,8 @@ const (
 
 // domainKey is one key of a domain; secret is what the root key wraps: 32
 // random bytes, an Ed25519 seed, a PKCS#8 document, or an HPKE private key.
+// State is not bound to it: a root key that cannot count could not tell the
+// row of today from that of yesterday's backup.
 type domainKey struct {
 	ID        string
 	Domain    Domain
@@ -32,18 +34,17 @@ type domainKey struct {
 	State     string
 	Created   time.Time
 
-	secret []byte
-	signer crypto.Signer
+	secret secret
+	signer crypto.Signer // of a signing key
 }
 
-// String keeps the secret out of whatever prints the key.
+// String names the key.
 func (k *domainKey) String() string { return string(k.Domain) + " key " + k.ID }
 
-// GoString is String.
-func (k *domainKey) GoString() string { return k.String() }
-
-// LogValue is String.
-func (k *domainKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
+// same tells whether the row still holds the key that was unwrapped from it.
+func (k *domainKey) same(row *domainKey) bool {
+	return k.Domain == row.Domain && k.Algorithm == row.Algorithm && bytes.Equal(k.Public, row.Public) && bytes.Equal(k.Wrapped, row.Wrapped)
+}
 
 // ad binds a wrapped key to its row: no row can stand in for another.
 func (k *domainKey) ad() []byte {
@@ -65,7 +66,7 @@ func generate(d Domain, now time.Time) (*domainKey, error) {
 	k := &domainKey{ID: hex.EncodeToString(random(idBytes)), Domain: d, Algorithm: algorithms[d], State: current, Created: now}
 	switch k.Algorithm {
 	case aes256, hmac256:
-		k.secret = random(32)
+		k.secret = keep(random(32))
 		return k, nil
 	case algorithmHPKE:
 		private, err := hpke.MLKEM768X25519().GenerateKey()
@@ -73,18 +74,24 @@ func generate(d Domain, now time.Time) (*domainKey, error) {
 			return nil, fmt.Errorf("making a %s key: %w", d, err)
 		}
 		k.Public = private.PublicKey().Bytes()
-		k.secret, err = private.Bytes()
-		return k, err
+		raw, err := private.Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("making a %s key: %w", d, err)
+		}
+		k.secret = keep(raw)
+		return k, nil
 	case algorithmEd25519:
-		k.secret = random(ed25519.SeedSize)
+		k.secret = keep(random(ed25519.SeedSize))
 	case algorithmP256:
 		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return nil, fmt.Errorf("making a %s key: %w", d, err)
 		}
-		if k.secret, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
+		raw, err := x509.MarshalPKCS8PrivateKey(private)
+		if err != nil {
 			return nil, fmt.Errorf("making a %s key: %w", d, err)
 		}
+		k.secret = keep(raw)
 	default:
 		return nil, fmt.Errorf("there is no key domain %q", d)
 	}
@@ -107,22 +114,26 @@ func (k *domainKey) identify() (err error) {
 func (k *domainKey) ready() error {
 	switch k.Algorithm {
 	case algorithmEd25519:
-		if len(k.secret) != ed25519.SeedSize {
+		if len(k.secret()) != ed25519.SeedSize {
 			return ErrSealed
 		}
-		k.signer = ed25519.NewKeyFromSeed(k.secret)
+		k.signer = hide(ed25519.NewKeyFromSeed(k.secret()))
 	case algorithmP256:
-		parsed, err := x509.ParsePKCS8PrivateKey(k.secret)
+		parsed, err := x509.ParsePKCS8PrivateKey(k.secret())
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", k, err)
 		}
-		signer, ok := parsed.(*ecdsa.PrivateKey)
+		private, ok := parsed.(*ecdsa.PrivateKey)
 		if !ok {
 			return ErrSealed
 		}
-		k.signer = signer
+		k.signer = hide(private)
 	}
 	return nil
+}
+
+func (k *domainKey) verifier() SigningKey {
+	return SigningKey{ID: k.ID, Public: k.signer.Public(), Created: k.Created}
 }
 
 // Thumbprint is the RFC 7638 JWK thumbprint (SHA-256, base64url) of an Ed25519

@@ -13,7 +13,8 @@ import (
 // Domain says what a key is for. No key serves two domains.
 type Domain string
 
-// The domains.
+// The domains. Cookies, mail and persons' keys are sealed by the domain key
+// itself; what belongs to a person is sealed by the person's key.
 const (
 	Identity    Domain = "identity"     // wraps the keys of persons
 	Biometrics  Domain = "biometrics"   // seals templates of the gallery

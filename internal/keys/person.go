@@ -1,10 +1,10 @@
 package keys
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -20,35 +20,28 @@ var ErrErased = errors.New("keys: there is no key for this person")
 // PersonKey seals what belongs to one person.
 type PersonKey struct {
 	person uuid.UUID
-	key    []byte
+	key    secret
 }
 
-// String keeps the key out of whatever prints it.
+// String names the person and shows nothing of the key.
 func (k PersonKey) String() string { return "key of " + k.person.String() }
 
-// GoString is String.
-func (k PersonKey) GoString() string { return k.String() }
-
-// LogValue is String.
-func (k PersonKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
+// unnamed stands where a domain key's blob names its key: a blob of a person's
+// must not say whose it is to those who find it under a pseudonym.
+var unnamed [idBytes]byte
 
 // Seal seals plain for the place that ad names; the person is part of the place.
 func (k PersonKey) Seal(plain, ad []byte) ([]byte, error) {
-	return sealAs(k.id(), k.key, plain, k.place(ad))
+	return sealAs(unnamed, k.key(), plain, k.place(ad))
 }
 
 // Open opens what Seal sealed.
 func (k PersonKey) Open(sealed, ad []byte) ([]byte, error) {
-	id, _, err := headOf(sealed)
-	if err != nil || id != k.id() {
+	id, err := headOf(sealed)
+	if err != nil || id != unnamed {
 		return nil, ErrSealed
 	}
-	return openAs(sealed, k.key, k.place(ad))
-}
-
-func (k PersonKey) id() (id [idBytes]byte) {
-	copy(id[:], k.person[:])
-	return id
+	return openAs(sealed, k.key(), k.place(ad))
 }
 
 func (k PersonKey) place(ad []byte) []byte {
@@ -62,8 +55,8 @@ func personAD(person uuid.UUID) []byte { return append([]byte("plinth person key
 
 // NewPerson makes the key of a new person.
 func (r *Ring) NewPerson(ctx context.Context, tx pgx.Tx, person uuid.UUID) (PersonKey, error) {
-	k := PersonKey{person: person, key: random(32)}
-	wrapped, err := r.Seal(Identity, k.key, personAD(person))
+	k := PersonKey{person: person, key: keep(random(32))}
+	wrapped, err := r.Seal(Identity, k.key(), personAD(person))
 	if err != nil {
 		return PersonKey{}, err
 	}
@@ -89,13 +82,14 @@ func (r *Ring) Person(ctx context.Context, db postgres.DB, person uuid.UUID) (Pe
 	if err != nil {
 		return PersonKey{}, err
 	}
-	k := PersonKey{person: person, key: key}
+	k := PersonKey{person: person, key: keep(key)}
 	r.people.put(k)
 	return k, nil
 }
 
 // ErasePerson destroys a person's key: nothing that it sealed can be opened any
-// more, in backups neither.
+// more, in backups neither once those of this table have run out. Other processes
+// may remember the key for five seconds.
 func (r *Ring) ErasePerson(ctx context.Context, tx pgx.Tx, person uuid.UUID) error {
 	r.people.drop(person)
 	if err := deletePerson(ctx, tx, person); err != nil {
@@ -107,8 +101,9 @@ func (r *Ring) ErasePerson(ctx context.Context, tx pgx.Tx, person uuid.UUID) err
 // people keeps the keys that were used last, for a short while: another process
 // may erase a person, and then this one must forget too.
 type people struct {
-	mu   sync.Mutex
-	kept map[uuid.UUID]keptKey
+	mu    sync.Mutex
+	kept  map[uuid.UUID]*list.Element
+	order list.List // of keptKey, the last used first
 }
 
 type keptKey struct {
@@ -124,25 +119,40 @@ const (
 func (p *people) get(person uuid.UUID) (PersonKey, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	k, ok := p.kept[person]
-	if !ok || time.Now().After(k.until) {
-		delete(p.kept, person)
+	e, ok := p.kept[person]
+	if !ok {
 		return PersonKey{}, false
 	}
+	k := e.Value.(keptKey)
+	if time.Now().After(k.until) {
+		p.remove(e)
+		return PersonKey{}, false
+	}
+	p.order.MoveToFront(e)
 	return k.PersonKey, true
 }
 
 func (p *people) put(k PersonKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.kept) >= keptMost {
-		clear(p.kept)
+	if e, ok := p.kept[k.person]; ok {
+		p.remove(e)
 	}
-	p.kept[k.person] = keptKey{k, time.Now().Add(keptFor)}
+	if len(p.kept) >= keptMost {
+		p.remove(p.order.Back())
+	}
+	p.kept[k.person] = p.order.PushFront(keptKey{k, time.Now().Add(keptFor)})
 }
 
 func (p *people) drop(person uuid.UUID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.kept, person)
+	if e, ok := p.kept[person]; ok {
+		p.remove(e)
+	}
+}
+
+func (p *people) remove(e *list.Element) {
+	delete(p.kept, e.Value.(keptKey).person)
+	p.order.Remove(e)
 }

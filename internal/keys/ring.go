@@ -1,13 +1,12 @@
 package keys
 
 import (
+	"container/list"
 	"context"
 	"crypto/hmac"
-	"crypto/hpke"
 	"crypto/sha256"
-	"crypto/x509"
-	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,8 +27,8 @@ type Ring struct {
 
 	keys   atomic.Pointer[ring]
 	people people
-	mu     sync.Mutex // one refresh at a time
-	asked  time.Time  // when the last refresh for an unknown key was
+	mu     sync.Mutex // one reading of the table at a time
+	read   time.Time  // when the last one ended
 }
 
 // ring is one reading of the table: per domain the current key first, then the
@@ -39,8 +38,7 @@ type ring map[Domain][]*domainKey
 // Open loads the domain keys and makes those that are missing. Any number of
 // processes may do so at once on an empty database.
 func Open(ctx context.Context, pool *pgxpool.Pool, root Root) (*Ring, error) {
-	r := &Ring{pool: pool, root: root}
-	r.people.kept = make(map[uuid.UUID]keptKey)
+	r := &Ring{pool: pool, root: root, people: people{kept: make(map[uuid.UUID]*list.Element)}}
 	if err := r.Refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -82,14 +80,44 @@ func (r *Ring) add(ctx context.Context, tx pgx.Tx, d Domain) error {
 	if err != nil {
 		return err
 	}
-	if k.Wrapped, err = r.root.Wrap(k.secret, k.ad()); err != nil {
+	if k.Wrapped, err = r.root.Wrap(k.secret(), k.ad()); err != nil {
 		return fmt.Errorf("wrapping %s: %w", k, err)
 	}
 	return insertKey(ctx, tx, k)
 }
 
+// Run reads the table again every few seconds until ctx ends, so that this
+// process signs and looks up with what another one rotated.
+func (r *Ring) Run(ctx context.Context) error {
+	tick := time.NewTicker(refreshEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "reading the keys failed", "error", err)
+		}
+	}
+}
+
+const (
+	refreshEvery = 5 * time.Second
+	refreshPause = 100 * time.Millisecond // between readings for keys that are not known
+)
+
 // Refresh reads the table again, to see what another process rotated.
 func (r *Ring) Refresh(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refresh(ctx)
+}
+
+// refresh keeps the keys it had when the table is not as it should be.
+func (r *Ring) refresh(ctx context.Context) error {
+	defer func() { r.read = time.Now() }()
 	rows, err := allKeys(ctx, r.pool)
 	if err != nil {
 		return err
@@ -104,21 +132,29 @@ func (r *Ring) Refresh(ctx context.Context) error {
 	}
 	fresh := make(ring)
 	for _, k := range rows {
-		if have, ok := known[k.ID]; ok {
+		have, ok := known[k.ID]
+		if ok && have.same(k) {
 			k.secret, k.signer = have.secret, have.signer
 		} else if err := r.unwrap(k); err != nil {
 			return err
 		}
+		delete(known, k.ID)
 		fresh[k.Domain] = append(fresh[k.Domain], k)
+	}
+	for _, gone := range known {
+		return fmt.Errorf("%s is gone from the database; restore it from the backup", gone)
 	}
 	r.keys.Store(&fresh)
 	return nil
 }
 
-func (r *Ring) unwrap(k *domainKey) (err error) {
-	if k.secret, err = r.root.Unwrap(k.Wrapped, k.ad()); err != nil {
-		return fault.New(fault.Denied, "The keys in the database were not sealed by this root key. Use the root key of this deployment.").Because(fmt.Errorf("%s: %w", k, err))
+func (r *Ring) unwrap(k *domainKey) error {
+	raw, err := r.root.Unwrap(k.Wrapped, k.ad())
+	if err != nil {
+		return fault.New(fault.Denied, "The keys in the database were not sealed by this root key, or somebody changed them. Use the root key of this deployment, or restore the keys from the backup.").
+			Named("keys-foreign").Because(fmt.Errorf("%s: %w", k, err))
 	}
+	k.secret = keep(raw)
 	return k.ready()
 }
 
@@ -139,12 +175,12 @@ func (r *Ring) Seal(d Domain, plain, ad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sealAs(k.blobID(), k.secret, plain, ad)
+	return sealAs(k.blobID(), k.secret(), plain, ad)
 }
 
 // Open opens what Seal sealed, under the current key or a retired one.
 func (r *Ring) Open(d Domain, sealed, ad []byte) ([]byte, error) {
-	id, _, err := headOf(sealed)
+	id, err := headOf(sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -152,12 +188,12 @@ func (r *Ring) Open(d Domain, sealed, ad []byte) ([]byte, error) {
 	if k == nil || k.Algorithm != aes256 {
 		return nil, ErrSealed
 	}
-	return openAs(sealed, k.secret, ad)
+	return openAs(sealed, k.secret(), ad)
 }
 
 // find looks for a key, and reads the table again when it is not known: another
-// process may have rotated. It asks at most once a second, since blobs that
-// nobody sealed could be sent to make us ask.
+// process may have rotated. It does so a few times a second at most, since blobs
+// that nobody sealed could be sent to make us read.
 func (r *Ring) find(d Domain, is func(*domainKey) bool) *domainKey {
 	look := func() *domainKey {
 		list := (*r.keys.Load())[d]
@@ -171,14 +207,13 @@ func (r *Ring) find(d Domain, is func(*domainKey) bool) *domainKey {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.asked) < time.Second {
-		return look()
+	if k := look(); k != nil || time.Since(r.read) < refreshPause {
+		return k
 	}
-	r.asked = time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if r.Refresh(ctx) != nil {
-		return nil
+	if err := r.refresh(ctx); err != nil {
+		slog.ErrorContext(ctx, "reading the keys failed", "error", err)
 	}
 	return look()
 }
@@ -203,7 +238,7 @@ func (r *Ring) LookupAll(kind, value string) [][]byte {
 	list := (*r.keys.Load())[Lookup]
 	all := make([][]byte, 0, len(list))
 	for _, k := range list {
-		all = append(all, mac(k.secret, []byte(kind), []byte(value)))
+		all = append(all, mac(k.secret(), []byte(kind), []byte(value)))
 	}
 	return all
 }
@@ -211,76 +246,8 @@ func (r *Ring) LookupAll(kind, value string) [][]byte {
 // PRF is a keyed pseudo-random function of 32 bytes whose key never changes.
 func (r *Ring) PRF(label string, parts ...[]byte) []byte {
 	list := (*r.keys.Load())[Pseudonym]
-	return mac(list[len(list)-1].secret, append([][]byte{[]byte(label)}, parts...)...)
+	return mac(list[len(list)-1].secret(), append([][]byte{[]byte(label)}, parts...)...)
 }
-
-// Signer is the current signing key of a domain.
-func (r *Ring) Signer(d Domain) (SigningKey, error) {
-	k, err := r.current(d)
-	if err != nil {
-		return SigningKey{}, err
-	}
-	if k.signer == nil {
-		return SigningKey{}, fmt.Errorf("the %s key does not sign", d)
-	}
-	return SigningKey{ID: k.ID, Signer: k.signer, Public: k.signer.Public(), Created: k.Created}, nil
-}
-
-// Verifiers are the keys whose signatures are good: the current one first.
-func (r *Ring) Verifiers(d Domain) []SigningKey {
-	var all []SigningKey
-	for _, k := range (*r.keys.Load())[d] {
-		if public, err := x509.ParsePKIXPublicKey(k.Public); err == nil {
-			all = append(all, SigningKey{ID: k.ID, Public: public, Created: k.Created})
-		}
-	}
-	return all
-}
-
-// maxPacket bounds what OpenPacket takes; the largest packet is 20 MB.
-const maxPacket = 21 << 20
-
-// PacketKey is the public key that packets are sealed to, and its id.
-func (r *Ring) PacketKey() (id string, public []byte) {
-	k, err := r.current(Packets)
-	if err != nil {
-		return "", nil
-	}
-	return k.ID, k.Public
-}
-
-// SealTo seals to a public packet key (RFC 9180 base mode: X-Wing, HKDF-SHA-256,
-// AES-256-GCM).
-func SealTo(public, plain, info []byte) ([]byte, error) {
-	key, err := hpke.MLKEM768X25519().NewPublicKey(public)
-	if err != nil {
-		return nil, fmt.Errorf("reading the packet key: %w", err)
-	}
-	return hpke.Seal(key, hpke.HKDFSHA256(), hpke.AES256GCM(), info, plain)
-}
-
-// OpenPacket opens what was sealed to the packet key with this id.
-func (r *Ring) OpenPacket(keyID string, sealed, info []byte) ([]byte, error) {
-	if len(sealed) > maxPacket {
-		return nil, ErrSealed
-	}
-	k := r.find(Packets, func(k *domainKey) bool { return k.ID == keyID })
-	if k == nil {
-		return nil, ErrUnknownKey
-	}
-	private, err := hpke.MLKEM768X25519().NewPrivateKey(k.secret)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", k, err)
-	}
-	plain, err := hpke.Open(private, hpke.HKDFSHA256(), hpke.AES256GCM(), info, sealed)
-	if err != nil {
-		return nil, ErrSealed
-	}
-	return plain, nil
-}
-
-// ErrUnknownKey says that something was sealed to a key that is not ours.
-var ErrUnknownKey = errors.New("keys: sealed to a key that is not ours")
 
 // Rotate begins a new current key; what the old one sealed or signed stays good.
 func (r *Ring) Rotate(ctx context.Context, d Domain) error {

@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,9 +18,8 @@ type Root interface {
 	Unwrap(wrapped, ad []byte) ([]byte, error)
 }
 
-// rootFile is the sealed root key file. The parameters are those of OWASP's
-// first recommendation for Argon2id, doubled, and stand in the file so that
-// they can grow.
+// rootFile is the sealed root key file. The parameters are stronger than those
+// that OWASP recommends for Argon2id, and stand in the file so that they can grow.
 type rootFile struct {
 	Version int    `json:"version"`
 	KDF     string `json:"kdf"`
@@ -32,19 +30,24 @@ type rootFile struct {
 	Sealed  []byte `json:"sealed"`
 }
 
-const rootAD = "plinth root key"
+const (
+	rootAD        = "plinth root key"
+	minPassphrase = 12
+	maxMemory     = 1 << 20 // KiB: a damaged file must not ask for all there is
+	maxTime       = 64
+)
 
-type fileRoot struct{ key []byte }
+type fileRoot struct{ key secret }
 
 // FileRoot opens the root key file, and makes it when there is none.
 func FileRoot(path, passphrase string) (Root, error) {
-	if len(passphrase) < 12 {
-		return nil, fault.New(fault.Invalid, "The passphrase of the root key needs at least 12 characters. Choose a longer one.")
+	if len(passphrase) < minPassphrase {
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("The passphrase of the root key needs at least %d characters. Choose a longer one.", minPassphrase))
 	}
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		if err := makeRoot(path, passphrase); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("making the root key file: %w", err)
 		}
 		raw, err = os.ReadFile(path)
 	}
@@ -52,14 +55,19 @@ func FileRoot(path, passphrase string) (Root, error) {
 		return nil, fmt.Errorf("reading the root key file: %w", err)
 	}
 	var f rootFile
-	if err := json.Unmarshal(raw, &f); err != nil || f.Version != 1 || f.KDF != "argon2id" || f.Memory > 4<<20 || f.Time > 64 || f.Time == 0 || f.Threads == 0 {
+	if err := json.Unmarshal(raw, &f); err != nil || !f.sane() {
 		return nil, fault.New(fault.Invalid, "The root key file is damaged. Restore it from its backup.")
 	}
 	key, err := unseal(f.wrapping(passphrase), f.Sealed, []byte(rootAD))
 	if err != nil {
-		return nil, fault.New(fault.Denied, "The passphrase does not open the root key file. Check PLINTH_KEY_PASSPHRASE.")
+		return nil, fault.New(fault.Denied, "The passphrase does not open the root key file. Check PLINTH_KEY_PASSPHRASE.").Named("passphrase-wrong")
 	}
-	return fileRoot{key}, nil
+	return fileRoot{keep(key)}, nil
+}
+
+func (f rootFile) sane() bool {
+	return f.Version == 1 && f.KDF == "argon2id" && f.Memory > 0 && f.Memory <= maxMemory && f.Time > 0 && f.Time <= maxTime &&
+		f.Threads > 0 && len(f.Salt) >= 16 && len(f.Sealed) > 0
 }
 
 func (f rootFile) wrapping(passphrase string) []byte {
@@ -78,35 +86,33 @@ func makeRoot(path, passphrase string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("making the root key file: %w", err)
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".root-")
+	temporary, err := os.CreateTemp(dir, ".root-") // mode 0600
 	if err != nil {
-		return fmt.Errorf("making the root key file: %w", err)
+		return err
 	}
 	defer os.Remove(temporary.Name())
 	_, err = temporary.Write(raw)
 	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
-		return fmt.Errorf("making the root key file: %w", err)
+		return err
 	}
 	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("making the root key file: %w", err)
+		return err
 	}
-	return nil
+	// The database will soon hold keys that only this file opens: its name must
+	// survive a power cut before theirs do.
+	at, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(at.Sync(), at.Close())
 }
 
-func (r fileRoot) Wrap(plain, ad []byte) ([]byte, error)     { return seal(r.key, plain, ad) }
-func (r fileRoot) Unwrap(wrapped, ad []byte) ([]byte, error) { return unseal(r.key, wrapped, ad) }
+// Wrap seals a domain key.
+func (r fileRoot) Wrap(plain, ad []byte) ([]byte, error) { return seal(r.key(), plain, ad) }
 
-// String keeps the key out of whatever prints it.
-func (fileRoot) String() string { return "root key" }
-
-// GoString is String.
-func (fileRoot) GoString() string { return "root key" }
-
-func random(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails: it stops the program instead
-	return b
-}
+// Unwrap opens what Wrap sealed.
+func (r fileRoot) Unwrap(wrapped, ad []byte) ([]byte, error) { return unseal(r.key(), wrapped, ad) }
