@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -90,6 +91,7 @@ func (p *Provider) sendBack(c *gin.Context, form url.Values, err error) error {
 	if len(form["state"]) > 1 || len(state) > maxParameter {
 		state = ""
 	}
+	slog.InfoContext(c, "client refused", "error", known.ErrorField, "route", c.FullPath())
 	unstored(c)
 	c.Redirect(http.StatusSeeOther, p.back(asked{Redirect: form.Get("redirect_uri"), State: state}, failure(known)))
 	return nil

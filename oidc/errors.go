@@ -3,6 +3,7 @@ package oidc
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -41,6 +42,7 @@ func refuse(c *gin.Context, err error) error {
 	if err != nil {
 		return err
 	}
+	slog.InfoContext(c, "client refused", "error", known.ErrorField, "route", c.FullPath())
 	unstored(c)
 	c.Data(known.CodeField, "application/json", raw)
 	return nil

@@ -31,6 +31,7 @@ const (
 	loginLife   = 10 * time.Minute // from the first visit to the last page
 	tokenLife   = 10 * time.Minute
 	idTokenLife = 10 * time.Minute
+	maxBody     = 64 << 10
 )
 
 // Config is what a Provider needs. Redeem, CredentialScopes and Now may be left
@@ -90,12 +91,12 @@ func (p *Provider) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, "/.well-known/oauth-authorization-server"+suffix, web.Anyone, p.getMetadata, web.CORS())
 	r.Handle(http.MethodGet, "/oidc/jwks", web.Anyone, p.getKeys, web.CORS())
 	r.Handle(http.MethodGet, "/oidc/authorize", web.Anyone, p.authorize)
-	r.Handle(http.MethodPost, "/oidc/authorize", web.Anyone, p.authorize, web.CrossOrigin())
-	r.Handle(http.MethodPost, "/oidc/par", web.Client, p.push, web.CORS())
-	r.Handle(http.MethodPost, "/oidc/token", web.Client, p.token, web.CORS())
-	r.Handle(http.MethodPost, "/oidc/revoke", web.Client, p.revoke, web.CORS())
+	r.Handle(http.MethodPost, "/oidc/authorize", web.Anyone, p.authorize, web.CrossOrigin(), web.MaxBody(maxBody))
+	r.Handle(http.MethodPost, "/oidc/par", web.Client, p.push, web.CORS(), web.MaxBody(maxBody))
+	r.Handle(http.MethodPost, "/oidc/token", web.Client, p.token, web.CORS(), web.MaxBody(maxBody))
+	r.Handle(http.MethodPost, "/oidc/revoke", web.Client, p.revoke, web.CORS(), web.MaxBody(maxBody))
 	r.Handle(http.MethodGet, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS())
-	r.Handle(http.MethodPost, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS())
+	r.Handle(http.MethodPost, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS(), web.MaxBody(maxBody))
 	p.flow.Routes(r)
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/failpoint"
+	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/registry/auth"
 )
@@ -198,7 +199,11 @@ func (p *Provider) mint(ctx context.Context, tx pgx.Tx, asking client, m minted)
 		if m.subject, err = p.subject(ctx, tx, asking, m.grant); err != nil {
 			return minted{}, err
 		}
-		if m.claims, err = p.released(ctx, m.lived, m.facts.IDToken); err != nil {
+		m.claims, err = p.released(ctx, m.lived, m.facts.IDToken)
+		if fault.Is(err, fault.NotFound) {
+			return minted{}, fosite.ErrInvalidGrant.WithHint("The person was deactivated since.")
+		}
+		if err != nil {
 			return minted{}, err
 		}
 	}

@@ -186,9 +186,23 @@ func TestTokenRequestsThatAreNone(t *testing.T) {
 // A client without a key has PKCE instead.
 func TestAPublicClientProvesItselfByPKCE(t *testing.T) {
 	w := open(t)
-	app := w.register(t, map[string]any{"token_endpoint_auth_method": "none", "jwks": nil})
-	code := w.browser(t).login(t, w.asks(w.question(app))).Get("code")
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "client_id": {app.id}, "redirect_uri": {callback}, "code_verifier": {verifier}}
+	const home = "com.example.wallet:/back"
+	app := w.register(t, map[string]any{"token_endpoint_auth_method": "none", "jwks": nil, "redirect_uris": []string{home}})
+	query := w.question(app)
+	query.Set("redirect_uri", home)
+	b := w.browser(t)
+	page := b.toConsent(t, b.get(t, w.asks(query)))
+	if policy := page.header.Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self' com.example.wallet:") {
+		t.Fatalf("got %q, want forms to lead to the app", policy)
+	}
+	to := b.submit(t, page, "/oidc/login/consent", url.Values{"decision": {"allow"}}).header.Get("Location")
+	raw, ok := strings.CutPrefix(to, home+"?")
+	if !ok {
+		t.Fatalf("got %q, want the app's address", to)
+	}
+	said, err := url.ParseQuery(raw)
+	must(t, err)
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {said.Get("code")}, "client_id": {app.id}, "redirect_uri": {home}, "code_verifier": {verifier}}
 	if got := w.post(t, "/oidc/token", form); got.status != 200 || got.str("id_token") == "" {
 		t.Fatalf("got %d %s, want tokens", got.status, got.text)
 	}

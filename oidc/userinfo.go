@@ -96,6 +96,9 @@ func (p *Provider) userinfo(c *gin.Context) error {
 		return challenge(c, errScope)
 	}
 	claims, err := p.released(c, l, l.facts.UserInfo)
+	if fault.Is(err, fault.NotFound) {
+		return challenge(c, errToken) // the person was deactivated since
+	}
 	if err != nil {
 		return err
 	}
