@@ -13,7 +13,7 @@ import (
 var strict = mustDecode(cbor.DecOptions{
 	DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
 	MaxNestedLevels: maxDepth, MaxArrayElements: 1024, MaxMapPairs: 256,
-	IntDec: cbor.IntDecConvertSigned, BignumTag: cbor.BignumTagForbidden,
+	IntDec: cbor.IntDecConvertSignedOrFail, BignumTag: cbor.BignumTagForbidden,
 })
 
 // canonical writes the same value in the same bytes.

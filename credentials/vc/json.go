@@ -40,12 +40,15 @@ func parse(raw []byte) (map[string]any, error) {
 
 type parser struct {
 	*json.Decoder
-	objects int
+	objects, values int
 }
 
 func (p *parser) value(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("%w: nested deeper than %d", ErrTooLarge, maxDepth)
+	}
+	if p.values++; p.values > maxValues {
+		return nil, fmt.Errorf("%w: more than %d values", ErrTooLarge, maxValues)
 	}
 	token, err := p.Token()
 	if err != nil {

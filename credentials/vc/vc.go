@@ -43,6 +43,7 @@ const (
 	maxBytes     = 64 << 10
 	maxDepth     = 12
 	maxObjects   = 256
+	maxValues    = 1024 // json-gold compares the values of a term with one another
 	maxContexts  = 8
 	maxBlank     = 32
 	maxAmbiguous = 6

@@ -238,6 +238,7 @@ func TestHarmfulJSONIsRefused(t *testing.T) {
 		"too long":              {good + strings.Repeat(" ", maxBytes), ErrTooLarge},
 		"too deep":              {strings.Replace(good, ":100", ":"+strings.Repeat(`{"country":`, 20)+"1"+strings.Repeat("}", 20), 1), ErrTooLarge},
 		"too many objects":      {strings.Replace(good, ":100", ":["+strings.Repeat(`{},`, maxObjects)+"1]", 1), ErrTooLarge},
+		"too many values":       {strings.Replace(good, ":100", ":["+strings.Repeat("1,", maxValues)+"1]", 1), ErrTooLarge},
 		"too many nodes":        {strings.Replace(good, ":100", ":["+strings.Repeat(`{"country":"A"},`, 40)+"1]", 1), ErrTooLarge},
 		"nodes that look alike": {strings.Replace(good, ":100", ":["+strings.Repeat(`{"region":[{"country":"A"},{"country":"A"},{"country":"A"}]},`, 4)+"1]", 1), ErrTooLarge},
 	} {
