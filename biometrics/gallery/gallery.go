@@ -1,0 +1,185 @@
+// Package gallery compares one person with all who are enrolled. It exists for
+// enrolment alone: nothing else may import it, and it knows references, not
+// people.
+package gallery
+
+import (
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/finger"
+)
+
+// Prints are the fingers of one person.
+type Prints = map[biometrics.Position]finger.Template
+
+// entry is one person in the gallery.
+type entry struct {
+	ref    uuid.UUID
+	place  int64
+	prints Prints
+}
+
+// Gallery holds the prints of all, in memory.
+type Gallery struct {
+	mu      sync.RWMutex
+	entries []entry
+	index   map[uuid.UUID]int
+}
+
+// New makes an empty gallery.
+func New() *Gallery { return &Gallery{index: make(map[uuid.UUID]int)} }
+
+// Insert adds a person at a place in line; a second time changes nothing.
+func (g *Gallery) Insert(ref uuid.UUID, place int64, prints Prints) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.index[ref]; ok {
+		return
+	}
+	g.index[ref] = len(g.entries)
+	g.entries = append(g.entries, entry{ref, place, prints})
+}
+
+// Remove takes a person out.
+func (g *Gallery) Remove(ref uuid.UUID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at, ok := g.index[ref]
+	if !ok {
+		return
+	}
+	last := len(g.entries) - 1
+	g.entries[at] = g.entries[last]
+	g.index[g.entries[at].ref] = at
+	g.entries = g.entries[:last]
+	delete(g.index, ref)
+}
+
+// Len is how many are in the gallery.
+func (g *Gallery) Len() int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return len(g.entries)
+}
+
+// FingerScore is what one finger said.
+type FingerScore struct {
+	Position biometrics.Position `json:"position"`
+	Score    biometrics.Score    `json:"score"`
+}
+
+// Candidate is somebody whom the probe may be.
+type Candidate struct {
+	Ref     uuid.UUID        `json:"ref"`
+	Score   biometrics.Score `json:"score"` // of all fingers together
+	Fingers []FingerScore    `json:"fingers"`
+}
+
+// Search compares a person with all who stand before a place in line and gives
+// the most similar, the best first. Persons without a finger in common are
+// compared finger by finger, any with any.
+func (g *Gallery) Search(prints Prints, before int64, limit int) []Candidate {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	workers := max(1, min(runtime.GOMAXPROCS(0), len(g.entries)/16))
+	found := make([][]Candidate, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(g.entries); i += workers {
+				if e := &g.entries[i]; e.place < before {
+					if c := compare(prints, e); c.Score > notable {
+						found[w] = append(found[w], c)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	all := slices.Concat(found...)
+	slices.SortFunc(all, func(a, b Candidate) int {
+		switch {
+		case a.Score > b.Score:
+			return -1
+		case a.Score < b.Score:
+			return 1
+		}
+		return slices.Compare(a.Ref[:], b.Ref[:])
+	})
+	return all[:min(limit, len(all))]
+}
+
+// notable is the least score that makes a candidate.
+const notable biometrics.Score = 1
+
+func compare(probe Prints, e *entry) Candidate {
+	c := Candidate{Ref: e.ref}
+	for position, p := range probe {
+		if t, ok := e.prints[position]; ok {
+			s := finger.Compare(p, t)
+			c.Score += s
+			c.Fingers = append(c.Fingers, FingerScore{position, s})
+		}
+	}
+	if c.Fingers == nil {
+		c = anyWithAny(probe, e)
+	}
+	slices.SortFunc(c.Fingers, func(a, b FingerScore) int { return a.Position.Code() - b.Position.Code() })
+	return c
+}
+
+// anyWithAny takes for each finger of the probe its best among all of the other,
+// and pays for the number of tries.
+func anyWithAny(probe Prints, e *entry) Candidate {
+	c := Candidate{Ref: e.ref}
+	price := biometrics.Score(math.Log10(float64(max(1, len(e.prints)))))
+	for position, p := range probe {
+		var best biometrics.Score
+		for _, t := range e.prints {
+			best = max(best, finger.Compare(p, t)-price)
+		}
+		c.Score += best
+		c.Fingers = append(c.Fingers, FingerScore{position, best})
+	}
+	return c
+}
+
+// Verdict is what the scores say.
+type Verdict string
+
+// The verdicts. Between unique and duplicate a person decides.
+const (
+	Unique    Verdict = "unique"
+	Doubtful  Verdict = "doubtful"
+	Duplicate Verdict = "duplicate"
+)
+
+// How sure a decision must be: of all searches, one in a thousand may name
+// somebody who is not the same (false positive identification rate), and one in a
+// hundred may bother an officer for nothing.
+const (
+	duplicateMargin biometrics.Score = 3
+	doubtfulMargin  biometrics.Score = 2
+	// leastDuplicate keeps a small gallery from deciding on one good finger.
+	leastDuplicate biometrics.Score = 8
+	leastDoubtful  biometrics.Score = 4
+)
+
+// Decide judges the best candidate of a search among size persons: the chance of
+// a false match grows with their number, so the score must too.
+func Decide(best biometrics.Score, size int) Verdict {
+	grown := biometrics.Score(math.Log10(float64(max(1, size))))
+	switch {
+	case best >= max(leastDuplicate, grown+duplicateMargin+leastDoubtful):
+		return Duplicate
+	case best >= max(leastDoubtful, grown+doubtfulMargin):
+		return Doubtful
+	}
+	return Unique
+}

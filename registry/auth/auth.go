@@ -1,0 +1,168 @@
+// Package auth proves who stands before it. The Desk takes an Attempt and gives a
+// Proof, which nobody else can make; what a proven person may be given is a
+// Grant, and that too comes from the Desk only.
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/internal/keys"
+	"github.com/plinth-id/plinth/internal/notify"
+	"github.com/plinth-id/plinth/internal/postgres"
+	"github.com/plinth-id/plinth/registry"
+)
+
+// Config is what a Desk works with.
+type Config struct {
+	Pool     *pgxpool.Pool
+	Ring     *keys.Ring
+	Registry *registry.Registry
+	Queue    func(ctx context.Context, tx pgx.Tx, m notify.Message) error // notify.Sender.Queue
+	Offers   func(notify.Channel) bool                                   // notify.Sender.Offers
+	Demo     bool                                                        // every code is 111111
+	Now      func() time.Time                                            // nil means time.Now
+}
+
+// Desk proves who people are.
+type Desk struct{ Config }
+
+// New makes a Desk.
+func New(c Config) (*Desk, error) {
+	if c.Pool == nil || c.Ring == nil || c.Registry == nil || c.Queue == nil || c.Offers == nil {
+		return nil, errors.New("auth: Pool, Ring, Registry, Queue and Offers are needed")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Desk{c}, nil
+}
+
+// Attempt is evidence that somebody is who they say: a number and either the
+// one-time code that was sent, or the image of a finger.
+type Attempt struct {
+	Identifier  string // UIN or VID
+	Code        string
+	Finger      []byte              // image
+	Position    biometrics.Position // of Finger; empty: any finger
+	Transaction string              // the code is good for this one only
+	Client      string              // who asks
+	Device      string              // token of Remember, or empty
+	From        string              // address range of the caller
+}
+
+// CodeRequest asks for a one-time code.
+type CodeRequest struct {
+	Identifier, Transaction, Client, Device, From string
+}
+
+// Sent tells of a code. It is the same for numbers that exist and numbers that
+// do not, so it cannot say where the code went.
+type Sent struct {
+	Masked  []string // where it went, as far as may be told: nothing
+	Expires time.Time
+}
+
+// The one answer to a failed attempt, whatever failed (ASVS 6.3.8).
+var errRefused = fault.New(fault.Denied, "The number and what you gave with it do not fit together. Check both and try again.").Named("login-refused")
+
+// errWait says that a budget is used up.
+var errWait = fault.New(fault.Busy, "There were too many attempts. Wait an hour, use a device on which you have logged in before, or log in another way.").Named("rate-limited")
+
+// claimed is who somebody says they are. A number that nobody has is a person
+// too, who never passes: so both take the same way through the same rows.
+type claimed struct {
+	person uuid.UUID
+	exists bool
+}
+
+func (d *Desk) claim(ctx context.Context, db postgres.DB, identifier string) (claimed, error) {
+	person, err := d.Registry.Find(ctx, db, identifier)
+	if err == nil {
+		return claimed{person, true}, nil
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return claimed{}, err
+	}
+	var nobody uuid.UUID
+	copy(nobody[:], d.Ring.PRF("auth nobody", []byte(identifier)))
+	return claimed{nobody, false}, nil
+}
+
+// transaction is how a transaction is kept: bound to who asked.
+func transaction(client, id string) []byte {
+	sum := sha256.Sum256([]byte(client + "\x00" + id))
+	return sum[:]
+}
+
+// Verify judges an attempt. The fault is Denied with one sentence whatever was
+// wrong, Busy when a budget is used up, Invalid when an image cannot be used.
+func (d *Desk) Verify(ctx context.Context, a Attempt) (Proof, error) {
+	if a.Transaction == "" || (a.Code == "") == (len(a.Finger) == 0) {
+		return Proof{}, fault.New(fault.Invalid, "Enter the code, or give a finger.")
+	}
+	if a.Code != "" {
+		return d.verify(ctx, a, d.codeFits(a))
+	}
+	// Reading an image is work for the processor: before the transaction.
+	probe, err := readFinger(a.Finger)
+	if err != nil {
+		return Proof{}, err
+	}
+	return d.verify(ctx, a, d.fingerFits(a, probe))
+}
+
+// factor judges one kind of evidence within the transaction of the attempt.
+type factor struct {
+	acr  string
+	amr  []string
+	fits func(ctx context.Context, tx pgx.Tx, who claimed) (bool, error)
+}
+
+// verify spends the budgets, judges, and records the outcome, in one
+// transaction that commits whether the attempt passes or not.
+func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
+	var proof Proof
+	var refusal error
+	err := postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) error {
+		proof, refusal = Proof{}, nil
+		who, err := d.claim(ctx, tx, a.Identifier)
+		if err != nil {
+			return err
+		}
+		budgets := d.guesses(who.person, a, f.amr[0])
+		free, err := spend(ctx, tx, budgets, d.Now())
+		if err != nil {
+			return err
+		}
+		if !free {
+			refusal = errWait
+			return d.recordRefused(ctx, tx, a, who, "limited")
+		}
+		fits, err := f.fits(ctx, tx, who)
+		if err != nil {
+			return err
+		}
+		if !fits || !who.exists {
+			refusal = errRefused
+			return d.recordRefused(ctx, tx, a, who, f.amr[0])
+		}
+		if err := refund(ctx, tx, budgets); err != nil {
+			return err
+		}
+		proof = Proof{person: who.person, acr: f.acr, amr: f.amr, at: d.Now()}
+		return d.recordPassed(ctx, tx, a, proof)
+	})
+	if err != nil {
+		return Proof{}, err
+	}
+	return proof, refusal
+}

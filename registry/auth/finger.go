@@ -1,0 +1,81 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/internal/fault"
+)
+
+// readFinger reads the image of a finger; what cannot be used is said plainly,
+// since it tells nothing of the person.
+func readFinger(image []byte) (finger.Template, error) {
+	img, err := finger.Decode(image)
+	if err != nil {
+		return finger.Template{}, unusable(err)
+	}
+	probe, _, err := finger.Extract(img)
+	if err != nil {
+		return finger.Template{}, unusable(err)
+	}
+	return probe, nil
+}
+
+func unusable(err error) error {
+	sentence := "This image cannot be read. Send a PNG, JPEG, BMP or TIFF image of one finger."
+	switch {
+	case errors.Is(err, biometrics.ErrNoFinger):
+		sentence = "There is no fingerprint in this image. Wipe the finger and the scanner, and try again."
+	case errors.Is(err, biometrics.ErrTooLarge):
+		sentence = "This image is too large. Send one finger at 500 pixels per inch."
+	}
+	return fault.New(fault.Invalid, sentence).Named("finger-unusable").Because(err)
+}
+
+// fingerFits compares the finger with the person's own, one to one. Without a
+// position every enrolled finger is tried, and so the score must be higher by
+// the logarithm of how many there are.
+func (d *Desk) fingerFits(a Attempt, probe finger.Template) factor {
+	return factor{acr: ACRFinger, amr: []string{"fpt"}, fits: func(ctx context.Context, tx pgx.Tx, who claimed) (bool, error) {
+		if !who.exists {
+			return false, nil
+		}
+		enrolled, err := d.Registry.Templates(ctx, tx, who.person)
+		if err != nil {
+			return false, err
+		}
+		if a.Position != "" {
+			enrolled = map[biometrics.Position][]byte{a.Position: enrolled[a.Position]}
+		}
+		needed := finger.Threshold + chances(len(enrolled))
+		for position, raw := range enrolled {
+			if raw == nil || position.Modality() != biometrics.Finger {
+				continue
+			}
+			t, err := finger.ParseTemplate(raw)
+			if err != nil {
+				return false, fmt.Errorf("reading the template of %s: %w", position, err)
+			}
+			if finger.Compare(probe, t) >= needed {
+				return true, nil
+			}
+		}
+		return false, nil
+	}}
+}
+
+// chances is what several comparisons cost: log10 of their number.
+func chances(n int) biometrics.Score {
+	switch {
+	case n <= 1:
+		return 0
+	case n <= 3:
+		return .5
+	}
+	return 1
+}

@@ -1,0 +1,216 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/plinth-id/plinth/internal/audit"
+	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/internal/keys"
+)
+
+// How strongly somebody was proven. Neither a code by mail or text message nor a
+// finger alone may ever be more than this (ASVS 6.3.6, 6.5.7, 6.6.1).
+const (
+	ACRCode   = "urn:plinth:acr:code"
+	ACRFinger = "urn:plinth:acr:finger"
+)
+
+// ACRs lists the values of acr, the weakest first.
+func ACRs() []string { return []string{ACRCode, ACRFinger} }
+
+// proofLife is how long a proof may wait for what is asked with it.
+const proofLife = 10 * time.Minute
+
+// Proof says that a person stood before the Desk. The zero one proves nothing.
+type Proof struct {
+	person uuid.UUID
+	acr    string
+	amr    []string
+	at     time.Time
+}
+
+// Person is who was proven.
+func (p Proof) Person() uuid.UUID { return p.person }
+
+// ACR is how strongly.
+func (p Proof) ACR() string { return p.acr }
+
+// AMR is by what (RFC 8176).
+func (p Proof) AMR() []string { return slices.Clone(p.amr) }
+
+// At is when.
+func (p Proof) At() time.Time { return p.at }
+
+// Zero tells a proof that proves nothing.
+func (p Proof) Zero() bool { return p.person == uuid.Nil || p.at.IsZero() }
+
+// Terms are what is asked for.
+type Terms struct {
+	Client         string
+	Scopes         []string
+	Claims         []string
+	Configurations []string // credential configurations
+}
+
+// Grant is what a proven person, or somebody whom an officer vouches for, may be
+// given. The zero one gives nothing.
+type Grant struct {
+	person  uuid.UUID
+	terms   Terms
+	acr     string
+	amr     []string
+	at      time.Time
+	voucher Voucher
+}
+
+// Voucher is an officer who answers for a person, and why. Without an officer
+// it is the registry itself, after an enrolment.
+type Voucher struct {
+	Officer uuid.UUID
+	Reason  string
+}
+
+// Person is who may be given something.
+func (g Grant) Person() uuid.UUID { return g.person }
+
+// Client is to whom it may be given.
+func (g Grant) Client() string { return g.terms.Client }
+
+// Scopes are the scopes granted.
+func (g Grant) Scopes() []string { return slices.Clone(g.terms.Scopes) }
+
+// Claims are the claims that the person agreed to.
+func (g Grant) Claims() []string { return slices.Clone(g.terms.Claims) }
+
+// Configurations are the credential configurations granted.
+func (g Grant) Configurations() []string { return slices.Clone(g.terms.Configurations) }
+
+// ACR is how strongly the person was proven; empty for one who was vouched for.
+func (g Grant) ACR() string { return g.acr }
+
+// AMR is by what the person was proven.
+func (g Grant) AMR() []string { return slices.Clone(g.amr) }
+
+// At is when the person was proven or vouched for.
+func (g Grant) At() time.Time { return g.at }
+
+// Voucher is who vouched; zero when the person was proven.
+func (g Grant) Voucher() Voucher { return g.voucher }
+
+// Zero tells a grant that gives nothing.
+func (g Grant) Zero() bool { return g.person == uuid.Nil || g.at.IsZero() }
+
+// String shows ids only.
+func (g Grant) String() string { return "grant to " + g.terms.Client }
+
+// LogValue is String.
+func (g Grant) LogValue() slog.Value { return slog.StringValue(g.String()) }
+
+var errNoProof = fault.New(fault.Denied, "Nobody was proven here, or too long ago. Log in again.").Named("no-proof")
+
+// Grant gives a proven person what was asked for.
+func (d *Desk) Grant(p Proof, t Terms) (Grant, error) {
+	if p.Zero() || d.Now().Sub(p.at) > proofLife {
+		return Grant{}, errNoProof
+	}
+	return Grant{person: p.person, terms: t, acr: p.acr, amr: p.amr, at: p.at}, nil
+}
+
+// leastReason keeps a reason from being a dot.
+const leastReason = 10
+
+// Vouch grants on an officer's word, with a reason that is kept.
+func (d *Desk) Vouch(ctx context.Context, tx pgx.Tx, v Voucher, person uuid.UUID, t Terms) (Grant, error) {
+	if len(v.Reason) < leastReason || len(v.Reason) > 500 {
+		return Grant{}, fault.New(fault.Invalid, "Say why, in 10 to 500 characters: it is kept.").At("reason", "must have 10 to 500 characters")
+	}
+	i, err := d.Registry.Read(ctx, tx, person)
+	if err != nil {
+		return Grant{}, err
+	}
+	by := "system"
+	if v.Officer != uuid.Nil {
+		by = "officer:" + v.Officer.String()
+	}
+	err = audit.Append(ctx, tx, audit.Entry{Event: audit.Vouched, Person: i.Person, Actor: by, Details: map[string]string{"reason": v.Reason}})
+	if err != nil {
+		return Grant{}, err
+	}
+	return Grant{person: i.Person, terms: t, at: d.Now(), voucher: v}, nil
+}
+
+// sealed is the form of proofs and grants at rest.
+type sealed struct {
+	Person  uuid.UUID `json:"person"`
+	Terms   *Terms    `json:"terms,omitempty"`
+	ACR     string    `json:"acr,omitempty"`
+	AMR     []string  `json:"amr,omitempty"`
+	At      time.Time `json:"at"`
+	Voucher *Voucher  `json:"voucher,omitempty"`
+}
+
+var (
+	proofPlace = []byte("auth proof\x00")
+	grantPlace = []byte("auth grant\x00")
+)
+
+// SealProof makes a proof portable, for the place that ad names: a cookie, a row.
+func (d *Desk) SealProof(p Proof, ad []byte) ([]byte, error) {
+	if p.Zero() {
+		return nil, errNoProof
+	}
+	return d.seal(sealed{Person: p.person, ACR: p.acr, AMR: p.amr, At: p.at}, proofPlace, ad)
+}
+
+// OpenProof opens what SealProof sealed, while it is fresh.
+func (d *Desk) OpenProof(blob, ad []byte) (Proof, error) {
+	s, err := d.open(blob, proofPlace, ad)
+	if err != nil || d.Now().Sub(s.At) > proofLife {
+		return Proof{}, errNoProof.Because(err)
+	}
+	return Proof{person: s.Person, acr: s.ACR, amr: s.AMR, at: s.At}, nil
+}
+
+// SealGrant makes a grant portable, for the place that ad names.
+func (d *Desk) SealGrant(g Grant, ad []byte) ([]byte, error) {
+	if g.Zero() {
+		return nil, errNoProof
+	}
+	return d.seal(sealed{Person: g.person, Terms: &g.terms, ACR: g.acr, AMR: g.amr, At: g.at, Voucher: &g.voucher}, grantPlace, ad)
+}
+
+// OpenGrant opens what SealGrant sealed. How long it is good, its place decides.
+func (d *Desk) OpenGrant(blob, ad []byte) (Grant, error) {
+	s, err := d.open(blob, grantPlace, ad)
+	if err != nil {
+		return Grant{}, errNoProof.Because(err)
+	}
+	if s.Terms == nil || s.Voucher == nil {
+		return Grant{}, errNoProof.Because(errors.New("auth: this is no grant"))
+	}
+	return Grant{person: s.Person, terms: *s.Terms, acr: s.ACR, amr: s.AMR, at: s.At, voucher: *s.Voucher}, nil
+}
+
+func (d *Desk) seal(s sealed, place, ad []byte) ([]byte, error) {
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	return d.Ring.Seal(keys.Sessions, plain, append(place[:len(place):len(place)], ad...))
+}
+
+func (d *Desk) open(blob, place, ad []byte) (s sealed, err error) {
+	plain, err := d.Ring.Open(keys.Sessions, blob, append(place[:len(place):len(place)], ad...))
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(plain, &s)
+}

@@ -1,0 +1,57 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/plinth-id/plinth/internal/postgres"
+)
+
+func insertCode(ctx context.Context, db postgres.DB, id uuid.UUID, in []byte, person uuid.UUID, code []byte, expires time.Time) error {
+	_, err := db.Exec(ctx, `INSERT INTO auth_code (id, transaction, person, code, expires_at) VALUES ($1, $2, $3, $4, $5)`, id, in, person, code, expires)
+	return err
+}
+
+// spendCode spends a code of this transaction, once.
+func spendCode(ctx context.Context, db postgres.DB, in []byte, person uuid.UUID, code []byte, now time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `UPDATE auth_code SET used_at = $4
+		WHERE transaction = $1 AND person = $2 AND code = $3 AND used_at IS NULL AND expires_at > $4 AND tries < $5`, in, person, code, now, codeTries)
+	return tag.RowsAffected() > 0, err
+}
+
+// countTry counts a wrong try against every code of the transaction.
+func countTry(ctx context.Context, db postgres.DB, in []byte, person uuid.UUID) error {
+	_, err := db.Exec(ctx, `UPDATE auth_code SET tries = tries + 1 WHERE transaction = $1 AND person = $2 AND used_at IS NULL`, in, person)
+	return err
+}
+
+func sweepCodes(ctx context.Context, db postgres.DB, before time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM auth_code WHERE expires_at < $1`, before)
+	return err
+}
+
+// takeOne takes one from a budget, or finds it used up, in one statement.
+func takeOne(ctx context.Context, db postgres.DB, b budget, now time.Time) (bool, error) {
+	var used int
+	err := db.QueryRow(ctx, `INSERT INTO auth_limit AS l (key, used, until) VALUES ($1, 1, $2)
+		ON CONFLICT (key) DO UPDATE SET used = CASE WHEN l.until <= $3 THEN 1 ELSE l.used + 1 END, until = CASE WHEN l.until <= $3 THEN $2 ELSE l.until END
+		WHERE l.until <= $3 OR l.used < $4 RETURNING used`, b.key, now.Add(b.window), now, b.limit).Scan(&used)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func giveBack(ctx context.Context, db postgres.DB, key []byte) error {
+	_, err := db.Exec(ctx, `UPDATE auth_limit SET used = greatest(used - 1, 0) WHERE key = $1`, key)
+	return err
+}
+
+func sweepLimits(ctx context.Context, db postgres.DB, now time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM auth_limit WHERE until < $1`, now)
+	return err
+}
