@@ -11,6 +11,7 @@ import (
 	"image/draw"
 	"image/jpeg"
 	"image/png"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -79,6 +80,46 @@ func TestPhotographIsRead(t *testing.T) {
 	text := encode(t)
 	if got, err := Read(photographed(t, text)); err != nil || got != text {
 		t.Errorf("got %q (%v), want %q", got, err, text)
+	}
+}
+
+// turned draws a code askew, as a hand holds it.
+func turned(t *testing.T, text string, size int, degrees float64) []byte {
+	t.Helper()
+	file, err := PNG(text, Medium)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := png.Decode(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture := image.NewGray(image.Rect(0, 0, size, size))
+	sin, cos := math.Sincos(degrees * math.Pi / 180)
+	width := float64(code.Bounds().Dx())
+	for y := range size {
+		for x := range size {
+			dx, dy := float64(x-size/2)/float64(size)*width/0.6, float64(y-size/2)/float64(size)*width/0.6
+			u, v := int(dx*cos+dy*sin+width/2), int(-dx*sin+dy*cos+width/2)
+			picture.Set(x, y, color.Gray{Y: 200})
+			if image.Pt(u, v).In(code.Bounds()) {
+				picture.Set(x, y, code.At(u, v))
+			}
+		}
+	}
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, picture, nil); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestCodeIsReadAskew(t *testing.T) {
+	text := encode(t)
+	for _, degrees := range []float64{3, 30, 45, 90, 180} {
+		if got, err := Read(turned(t, text, 800, degrees)); err != nil || got != text {
+			t.Errorf("%v degrees: got %q (%v), want %q", degrees, got, err, text)
+		}
 	}
 }
 
