@@ -3,9 +3,54 @@ package oidc_test
 import (
 	"bytes"
 	"mime/multipart"
+	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/finger"
 )
+
+// The fingers of testdata are synthetic and ours: two impressions of one, one of another.
+func impression(t *testing.T, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/" + name + ".png")
+	must(t, err)
+	return raw
+}
+
+// enrolled is what enrolment keeps of a finger.
+var enrolled = sync.OnceValues(func() (map[biometrics.Position][]byte, error) {
+	raw, err := os.ReadFile("testdata/enrolled.png")
+	if err != nil {
+		return nil, err
+	}
+	image, err := finger.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	template, _, err := finger.Extract(image)
+	return map[biometrics.Position][]byte{biometrics.RightIndex: template.Marshal()}, err
+})
+
+func TestAFingerLogsItsPersonIn(t *testing.T) {
+	w := open(t)
+	b := w.browser(t)
+	page := b.submit(t, b.get(t, w.asks(w.question(w.rp))), "/oidc/login", url.Values{"identifier": {w.uin}, "factor": {"finger"}})
+	for position, picture := range map[string]string{"rightIndex": "another", "leftThumb": "again"} {
+		if got := b.upload(t, page, position, impression(t, picture)); got.status != 422 || !strings.Contains(got.text, `<option value="`+position+`" selected>`) {
+			t.Fatalf("%s as %s: got %d %s, want a refusal", picture, position, got.status, got.text)
+		}
+	}
+	page = b.upload(t, page, "rightIndex", impression(t, "again"))
+	said := back(t, b.submit(t, page, "/oidc/login/consent", url.Values{"decision": {"allow"}}))
+	id := payload(t, w.post(t, "/oidc/token", w.trade(t, w.rp, said.Get("code"))).str("id_token"))
+	if amr, _ := id["amr"].([]any); len(amr) != 1 || amr[0] != "fpt" {
+		t.Fatalf("got amr %v, want fpt", id["amr"])
+	}
+}
 
 // upload sends the form for a finger as a browser does.
 func (b *browser) upload(t *testing.T, page answer, position string, image []byte) answer {

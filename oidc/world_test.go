@@ -13,9 +13,11 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,10 +68,20 @@ type rp struct {
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
+// rootKey is one for all tests: stretching its passphrase takes long on purpose.
+var rootKey = sync.OnceValues(func() (keys.Root, error) {
+	dir, err := os.MkdirTemp("", "plinth-oidc-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	return keys.FileRoot(filepath.Join(dir, "root.key"), "a passphrase for tests")
+})
+
 func open(t *testing.T) *world {
 	t.Helper()
 	w := &world{pool: pgtest.Pool(t), offers: map[string]string{}}
-	root, err := keys.FileRoot(filepath.Join(t.TempDir(), "root.key"), "a passphrase for tests")
+	root, err := rootKey()
 	must(t, err)
 	w.ring, err = keys.Open(t.Context(), w.pool, root)
 	must(t, err)
@@ -80,8 +92,10 @@ func open(t *testing.T) *world {
 	must(t, err)
 	w.partners, err = partner.New(partner.Config{Pool: w.pool, Now: w.now})
 	must(t, err)
+	fingers, err := enrolled()
+	must(t, err)
 	must(t, postgres.InTx(t.Context(), w.pool, func(tx pgx.Tx) error {
-		made, err := people.Assign(t.Context(), tx, registry.NewIdentity{Application: uuid.New(), Fields: ada()})
+		made, err := people.Assign(t.Context(), tx, registry.NewIdentity{Application: uuid.New(), Fields: ada(), Templates: fingers})
 		w.person, w.uin = made.Person, made.UIN.Reveal()
 		return err
 	}))

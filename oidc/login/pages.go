@@ -3,7 +3,7 @@ package login
 import (
 	"github.com/gin-gonic/gin"
 
-	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/templates"
 )
 
@@ -12,7 +12,7 @@ import (
 type shown struct {
 	wrong    []missed
 	factor   string
-	position biometrics.Position
+	position string
 }
 
 // missed is a field with the key of the sentence that says what to do.
@@ -33,9 +33,9 @@ func (s *shown) errors(l templates.Language) ([]templates.FieldError, error) {
 	return all, nil
 }
 
-// fingers are the positions to choose from.
-var fingers = []biometrics.Position{"rightThumb", "rightIndex", "rightMiddle", "rightRing", "rightLittle",
-	"leftThumb", "leftIndex", "leftMiddle", "leftRing", "leftLittle"}
+// fingers are what there is to choose from, each as the attempt that it begins.
+var fingers = []auth.Attempt{{Position: "rightThumb"}, {Position: "rightIndex"}, {Position: "rightMiddle"}, {Position: "rightRing"}, {Position: "rightLittle"},
+	{Position: "leftThumb"}, {Position: "leftIndex"}, {Position: "leftMiddle"}, {Position: "leftRing"}, {Position: "leftLittle"}}
 
 // page renders what is missing.
 func (f *Flow) page(c *gin.Context, status int, v visit, s shown) error {
@@ -66,12 +66,12 @@ func (f *Flow) page(c *gin.Context, status int, v visit, s shown) error {
 }
 
 func fingerPage(client string, v visit, s shown, errors []templates.FieldError) templates.Page {
-	page := templates.LoginFinger{Client: client, Visit: v.Visit.ID, Position: string(s.position), Errors: errors}
+	page := templates.LoginFinger{Client: client, Visit: v.Visit.ID, Position: s.position, Errors: errors}
 	if page.Position == "" {
-		page.Position = "rightIndex"
+		page.Position = "rightIndex" // what most scanners are used with
 	}
-	for _, p := range fingers {
-		page.Positions = append(page.Positions, string(p))
+	for _, f := range fingers {
+		page.Positions = append(page.Positions, string(f.Position))
 	}
 	return page
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/registry/auth"
@@ -152,13 +151,14 @@ func (f *Flow) fingered(c *gin.Context, v visit) error {
 	if err != nil {
 		return err
 	}
-	position := biometrics.Position(c.Request.PostForm.Get("position"))
-	if !slices.Contains(fingers, position) || len(raw) == 0 {
+	chosen := slices.IndexFunc(fingers, func(a auth.Attempt) bool { return string(a.Position) == c.Request.PostForm.Get("position") })
+	if chosen < 0 || len(raw) == 0 {
 		wrong.add("finger", "login.finger.missing")
 		return f.page(c, http.StatusUnprocessableEntity, v, wrong)
 	}
-	wrong.position = position
-	return f.prove(c, v, auth.Attempt{Finger: raw, Position: position})
+	attempt := fingers[chosen]
+	attempt.Finger = raw
+	return f.prove(c, v, attempt)
 }
 
 // prove takes the evidence to the Desk.
@@ -188,7 +188,7 @@ func refusal(err error) bool {
 
 // refused shows the page again with what the Desk said, in the reader's language.
 func (f *Flow) refused(c *gin.Context, v visit, err error) error {
-	wrong := shown{factor: string(code)}
+	wrong := shown{factor: string(code), position: c.Request.PostForm.Get("position")}
 	field := map[step]string{code: "code", finger: "finger", identify: "identifier"}[v.missing()]
 	switch {
 	case fault.Is(err, fault.Busy):
