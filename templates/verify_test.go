@@ -9,7 +9,7 @@ import (
 var (
 	_ = example(Verify{Errors: []FieldError{{"file", "Choose a picture."}}})
 	_ = example(VerifyResult{Verdict: "valid", Issuer: "did:web:id.example", Expires: "2030-01-01",
-		Claims: []VerifiedLine{{Key: "verify.claim.name", Value: "Ada"}, {Name: "other", Value: "<b>"}},
+		Claims: []VerifiedLine{{Key: "verify.claim.fullName", Value: "Ada"}, {Name: "other", Value: "<b>"}},
 		Checks: []VerifyCheck{{"signature", "pass", "signature_good"}, {"status", "undetermined", "status_unchecked"}}})
 	_ = example(Offer{Link: "openid-credential-offer://?credential_offer_uri=x", Page: "https://id.example/vci/offer/x", TxCode: true})
 )
