@@ -1,0 +1,148 @@
+// Package verifier judges credentials that somebody shows: a picture of a QR
+// code, its text, or a document. It knows issuers by their public keys only; it
+// cannot see the registry, and it keeps nothing.
+package verifier
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/plinth-id/plinth/credentials/qr"
+	"github.com/plinth-id/plinth/credentials/vc"
+)
+
+// Config is what a Verifier works with.
+type Config struct {
+	Trust  vc.TrustList                                              // the issuers that are believed
+	Status func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
+	Now    func() time.Time                                          // nil means time.Now
+}
+
+// Verifier judges credentials.
+type Verifier struct {
+	Config
+	lists cache
+}
+
+// New makes a Verifier.
+func New(c Config) (*Verifier, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Verifier{Config: c, lists: cache{kept: map[string]kept{}}}, nil
+}
+
+// The verdicts.
+const (
+	Valid   = "valid"
+	Invalid = "invalid"
+	Unknown = "unknown" // something that the check needs is missing
+)
+
+// The results of one check.
+const (
+	Pass         = "pass"
+	Fail         = "fail"
+	Undetermined = "undetermined"
+)
+
+// Verdict is the outcome, with every reason for it. Claims is empty unless the
+// signature is good: what an attacker wrote is never shown.
+type Verdict struct {
+	Verdict    string         `json:"verdict"`
+	Reasons    []Reason       `json:"reasons"`
+	Format     string         `json:"format,omitempty"`
+	Issuer     string         `json:"issuer,omitempty"`
+	Claims     map[string]any `json:"claims,omitempty"`
+	ValidFrom  *time.Time     `json:"valid_from,omitempty"`
+	ValidUntil *time.Time     `json:"valid_until,omitempty"`
+}
+
+// Reason is one check that was made and how it ended.
+type Reason struct {
+	Name     string `json:"name"`     // format, issuer, signature, period or status
+	Result   string `json:"result"`   // pass, fail or undetermined
+	Code     string `json:"code"`     // why, for programs
+	Sentence string `json:"sentence"` // why, for people
+}
+
+// sentences says each code in English; the pages have them in every language.
+var sentences = map[string]string{
+	"well_formed":         "It is a credential in a form that we know.",
+	"unsupported":         "It uses a form or feature that cannot be checked here.",
+	"malformed":           "It is not a complete, well-formed credential.",
+	"issuer_trusted":      "The issuer is one that we trust.",
+	"issuer_untrusted":    "The issuer or its key is not among those that we trust, so the signature says nothing.",
+	"signature_good":      "It is as the issuer signed it.",
+	"signature_bad":       "It was changed after it was signed, or it was never signed by this issuer.",
+	"in_period":           "It is in its period of validity.",
+	"expired":             "It has expired.",
+	"not_yet_valid":       "It is not valid yet.",
+	"not_revoked":         "It has not been revoked.",
+	"revoked":             "The issuer has revoked it.",
+	"status_none":         "The issuer publishes no status for it.",
+	"status_unchecked":    "The status was not checked, because this check was made offline.",
+	"status_unreachable":  "The issuer's status list could not be reached, so it may have been revoked.",
+	"status_refused":      "The status list is not a good one of this issuer.",
+	"status_out_of_range": "Its place is not in the issuer's status list.",
+}
+
+func (v *Verdict) add(name, result, code string) {
+	v.Reasons = append(v.Reasons, Reason{Name: name, Result: result, Code: code, Sentence: sentences[code]})
+}
+
+// conclude draws the verdict from the reasons: one failure makes it invalid; what
+// could not be determined makes it unknown, save a status that an offline check
+// cannot know.
+func (v *Verdict) conclude() Verdict {
+	v.Verdict = Valid
+	for _, r := range v.Reasons {
+		switch {
+		case r.Result == Fail:
+			v.Verdict = Invalid
+		case r.Result == Undetermined && r.Code != "status_unchecked" && v.Verdict == Valid:
+			v.Verdict = Unknown
+		}
+	}
+	return *v
+}
+
+// Check judges what somebody shows. The error tells that there was nothing to
+// judge: no code in the picture, no credential in the text.
+func (v *Verifier) Check(ctx context.Context, sent []byte) (Verdict, error) {
+	text, err := read(sent)
+	if err != nil {
+		return Verdict{}, err
+	}
+	shown, err := v.open(ctx, text)
+	if errors.Is(err, errNothing) {
+		return Verdict{}, ErrUnreadable
+	}
+	verdict := Verdict{Format: shown.format}
+	if !verdict.judge(err) {
+		return verdict.conclude(), nil
+	}
+	verdict.Issuer, verdict.Claims = shown.issuer, shown.claims
+	verdict.period(shown)
+	v.status(ctx, &verdict, shown)
+	return verdict.conclude(), nil
+}
+
+// period checks the dates.
+func (v *Verdict) period(s shown) {
+	if !s.from.IsZero() {
+		v.ValidFrom = &s.from
+	}
+	if !s.until.IsZero() {
+		v.ValidUntil = &s.until
+	}
+	switch {
+	case errors.Is(s.timing, vc.ErrNotYetValid), errors.Is(s.timing, qr.ErrNotYetValid):
+		v.add("period", Fail, "not_yet_valid")
+	case s.timing != nil:
+		v.add("period", Fail, "expired")
+	default:
+		v.add("period", Pass, "in_period")
+	}
+}
