@@ -3,6 +3,11 @@
 // the entries their places in a Merkle tree (RFC 6962) and signs checkpoints, so
 // that nobody, who runs the database included, can change or drop one unseen,
 // and a person can be given all entries about them with a proof for each.
+//
+// The checkpoints stand in the same database: who cuts off the end of the log
+// with its checkpoints leaves a shorter log that is sound. Whoever keeps one
+// checkpoint elsewhere sees that too. Nothing is ever deleted; a table of a
+// country is to be partitioned by day of at, which no query stands against.
 package audit
 
 import (
@@ -98,8 +103,10 @@ type record struct {
 	At      time.Time
 }
 
-// leaf is what is hashed into the tree: one JSON array, so that nothing depends
-// on the order of names.
+// leaf is what is hashed into the tree: one JSON array of eight strings, as
+// encoding/json writes it, so that nothing depends on the order of names: the
+// format, id, event, person (empty: none), actor, subject, details as stored, and
+// the time in UTC to the microsecond.
 func (r record) leaf() []byte {
 	person := ""
 	if r.Person != nil {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,33 +44,60 @@ func countPending(ctx context.Context, db postgres.DB) (n int, err error) {
 	return n, err
 }
 
+// hasWork tells whether entries wait for their place, or placed ones for a signature.
+func hasWork(ctx context.Context, db postgres.DB) (work bool, err error) {
+	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM audit_pending)
+		OR coalesce((SELECT max(seq) + 1 FROM audit_leaf), 0) > coalesce((SELECT max(size) FROM audit_checkpoint), 0)`).Scan(&work)
+	return work, err
+}
+
 func treeSize(ctx context.Context, db postgres.DB) (size uint64, err error) {
 	err = db.QueryRow(ctx, `SELECT coalesce(max(seq) + 1, 0) FROM audit_leaf`).Scan(&size)
 	return size, err
 }
 
-func insertLeaves(ctx context.Context, tx pgx.Tx, first uint64, entries []uuid.UUID, hashes [][]byte) error {
+func insertLeaves(ctx context.Context, tx pgx.Tx, first uint64, g growth) error {
 	_, err := tx.Exec(ctx, `INSERT INTO audit_leaf (seq, entry, hash)
-		SELECT $1 + n - 1, entry, hash FROM unnest($2::uuid[], $3::bytea[]) WITH ORDINALITY AS t (entry, hash, n)`, first, entries, hashes)
+		SELECT $1 + n - 1, entry, hash FROM unnest($2::uuid[], $3::bytea[]) WITH ORDINALITY AS t (entry, hash, n)`, first, g.entries, g.leaves)
 	return err
 }
 
-func insertNodes(ctx context.Context, tx pgx.Tx, levels []int32, indexes []int64, hashes [][]byte) error {
-	_, err := tx.Exec(ctx, `INSERT INTO audit_node (level, idx, hash) SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])`, levels, indexes, hashes)
+func insertNodes(ctx context.Context, tx pgx.Tx, n nodes) error {
+	_, err := tx.Exec(ctx, `INSERT INTO audit_node (level, idx, hash) SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])`,
+		n.levels, n.indexes, n.hashes)
 	return err
 }
 
-// nodeHash reads one node of the tree.
-func nodeHash(ctx context.Context, db postgres.DB, id compact.NodeID) (hash []byte, err error) {
-	if id.Level == 0 {
-		err = db.QueryRow(ctx, `SELECT hash FROM audit_leaf WHERE seq = $1`, id.Index).Scan(&hash)
-	} else {
-		err = db.QueryRow(ctx, `SELECT hash FROM audit_node WHERE level = $1 AND idx = $2`, id.Level, id.Index).Scan(&hash)
+// differing finds the first of these nodes that does not stand in the table as it should.
+func differing(ctx context.Context, db postgres.DB, n nodes) (node compact.NodeID, found bool, err error) {
+	err = db.QueryRow(ctx, `SELECT t.level, t.idx FROM unnest($1::int[], $2::bigint[], $3::bytea[]) AS t (level, idx, hash)
+		LEFT JOIN audit_node n ON n.level = t.level AND n.idx = t.idx
+		WHERE n.hash IS DISTINCT FROM t.hash ORDER BY t.level, t.idx LIMIT 1`, n.levels, n.indexes, n.hashes).Scan(&node.Level, &node.Index)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return node, false, nil
 	}
+	return node, err == nil, err
+}
+
+// nodeHashes reads nodes of the tree, in the order asked for.
+func nodeHashes(ctx context.Context, db postgres.DB, ids []compact.NodeID) ([][]byte, error) {
+	levels, indexes := make([]int32, len(ids)), make([]int64, len(ids))
+	for i, id := range ids {
+		levels[i], indexes[i] = int32(id.Level), int64(id.Index)
+	}
+	rows, _ := db.Query(ctx, `SELECT coalesce(l.hash, n.hash) FROM unnest($1::int[], $2::bigint[]) WITH ORDINALITY AS t (level, idx, place)
+		LEFT JOIN audit_leaf l ON t.level = 0 AND l.seq = t.idx
+		LEFT JOIN audit_node n ON n.level = t.level AND n.idx = t.idx ORDER BY t.place`, levels, indexes)
+	hashes, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
 	if err != nil {
-		return nil, fmt.Errorf("reading node %d/%d: %w", id.Level, id.Index, err)
+		return nil, fmt.Errorf("reading nodes of the tree: %w", err)
 	}
-	return hash, nil
+	for i, hash := range hashes {
+		if hash == nil {
+			return nil, fmt.Errorf("%w (node %d/%d is missing)", errForked, ids[i].Level, ids[i].Index)
+		}
+	}
+	return hashes, nil
 }
 
 func insertCheckpoint(ctx context.Context, db postgres.DB, size uint64, note string, at time.Time) error {
@@ -79,7 +107,7 @@ func insertCheckpoint(ctx context.Context, db postgres.DB, size uint64, note str
 
 // checkpoint is a signed tree head.
 type checkpoint struct {
-	Size uint64
+	Size int64
 	Note string
 }
 
