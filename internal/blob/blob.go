@@ -4,7 +4,9 @@ package blob
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -12,8 +14,9 @@ import (
 	"github.com/plinth-id/plinth/internal/fault"
 )
 
-// Store keeps blobs by key. Put is idempotent and durable when it returns; Get
-// of a key that is not there is a fault NotFound.
+// Store keeps blobs by key: lower case letters, digits, - and _ in parts divided
+// by /. Put is idempotent and durable when it returns; Get of a key that is not
+// there is a fault NotFound; Delete of one is done already. Keys come in no order.
 type Store interface {
 	Put(ctx context.Context, key string, data []byte) error
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -21,8 +24,19 @@ type Store interface {
 	Keys(ctx context.Context) ([]string, error)
 }
 
-// maxBlob bounds what Get reads.
+// maxBlob bounds what is put and read.
 const maxBlob = 64 << 20
+
+var errTooLarge = errors.New("it is too large")
+
+// read reads a blob to its end, within bounds.
+func read(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxBlob+1))
+	if err == nil && len(data) > maxBlob {
+		err = errTooLarge
+	}
+	return data, err
+}
 
 var keyForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*$`)
 
@@ -45,5 +59,5 @@ func Open(address, dataDir string) (Store, error) {
 	case strings.HasPrefix(address, "s3://"):
 		return S3(address)
 	}
-	return nil, fault.New(fault.Invalid, "PLINTH_BLOB_URL must be empty or begin with s3://")
+	return nil, fault.New(fault.Invalid, "PLINTH_BLOB_URL must be empty or begin with s3://. Correct it and start again.")
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 
@@ -21,7 +20,7 @@ type s3 struct {
 
 // S3 keeps blobs in a bucket: s3://KEY:SECRET@HOST/BUCKET[?region=…&insecure=true].
 func S3(address string) (Store, error) {
-	wrong := fault.New(fault.Invalid, "PLINTH_BLOB_URL must look like s3://KEY:SECRET@HOST/BUCKET?region=REGION")
+	wrong := fault.New(fault.Invalid, "PLINTH_BLOB_URL must look like s3://KEY:SECRET@HOST/BUCKET?region=REGION. Correct it and start again.")
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, wrong // without the cause: it would quote the secret
@@ -46,6 +45,9 @@ func (s s3) Put(ctx context.Context, key string, data []byte) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	if len(data) > maxBlob {
+		return fmt.Errorf("storing blob %s: %w", key, errTooLarge)
+	}
 	_, err := s.client.PutObject(ctx, s.bucket, key, bytes.NewReader(data), int64(len(data)),
 		minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true})
 	if err != nil {
@@ -63,12 +65,12 @@ func (s s3) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, fmt.Errorf("reading blob %s: %w", key, err)
 	}
 	defer object.Close()
-	data, err := io.ReadAll(io.LimitReader(object, maxBlob+1))
-	if minio.ToErrorResponse(err).Code == "NoSuchKey" {
+	data, err := read(object)
+	if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
 		return nil, missing(key)
 	}
-	if err != nil || len(data) > maxBlob {
-		return nil, fmt.Errorf("reading blob %s: %w (or it is too large)", key, err)
+	if err != nil {
+		return nil, fmt.Errorf("reading blob %s: %w", key, err)
 	}
 	return data, nil
 }
