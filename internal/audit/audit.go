@@ -32,6 +32,7 @@ const (
 	ApplicationHeld     Event = "application-held"
 	ApplicationCompared Event = "application-compared"
 	ApplicationNotified Event = "application-notified"
+	ApplicationResumed  Event = "application-resumed"
 	DuplicateFound      Event = "duplicate-found"
 	GallerySearched     Event = "gallery-searched"
 	CaseOpened          Event = "case-opened"
