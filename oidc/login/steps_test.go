@@ -1,9 +1,14 @@
 package login
 
 import (
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
+
+	"github.com/gin-gonic/gin"
 )
 
 func TestTidyKeepsWhatWasMeant(t *testing.T) {
@@ -25,4 +30,17 @@ func FuzzTidy(f *testing.F) {
 			t.Fatalf("got %q from %q, want nothing left to tidy", got, entered)
 		}
 	})
+}
+
+func TestASVS_3_3_1_CookiesAreOfThisHostAloneOnHTTPS(t *testing.T) {
+	for scheme, want := range map[string]string{"https": "__Host-plinth_login", "http": "plinth_login"} {
+		w := httptest.NewRecorder()
+		c, _ := gin.CreateTestContext(w)
+		f := &Flow{Config{Public: &url.URL{Scheme: scheme, Host: "id.example"}}}
+		f.setCookie(c, loginCookie, "sealed", time.Minute)
+		set := w.Result().Cookies()
+		if len(set) != 1 || set[0].Name != want || set[0].Secure != (scheme == "https") || set[0].Path != "/" || set[0].Domain != "" || !set[0].HttpOnly {
+			t.Errorf("%s: got %v, want %s", scheme, set, want)
+		}
+	}
 }
