@@ -1,0 +1,196 @@
+package enrol
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/gallery"
+	"github.com/plinth-id/plinth/internal/audit"
+)
+
+// mostCandidates is how many of those who are most alike are looked at.
+const mostCandidates = 30
+
+// candidate is somebody before us in line whom the applicant may be.
+type candidate struct {
+	Application uuid.UUID       `json:"application"`
+	Score       float64         `json:"score"`   // of all fingers together
+	Fingers     int             `json:"fingers"` // in common
+	SameData    bool            `json:"same_data"`
+	Verdict     gallery.Verdict `json:"-"`
+	state       State
+	place       int64
+}
+
+// decided tells whether this is a person with a number.
+func (c candidate) decided() bool { return c.state == Assigned || c.state == Notified }
+
+// dedupe compares an applicant with everyone before them in line, decided or not.
+func (o *Office) dedupe(ctx context.Context, a Application) outcome {
+	mine, err := galleryOf(ctx, o.Pool, a.ID)
+	if err != nil {
+		return tryAgain{fmt.Errorf("reading a place: %w", err)}
+	}
+	if err := o.catchUp(ctx, mine.Place-1); err != nil {
+		return tryAgain{err}
+	}
+	prints, err := o.openPrints(mine)
+	if err != nil {
+		return tryAgain{err}
+	}
+	found, err := o.similar(ctx, prints, mine.Place)
+	if err != nil {
+		return tryAgain{err}
+	}
+	if found, err = o.sameData(ctx, mine, prints, found); err != nil {
+		return tryAgain{err}
+	}
+	searched := func(ctx context.Context, tx pgx.Tx) error {
+		return audit.Append(ctx, tx, audit.Entry{Event: audit.GallerySearched, Subject: a.ID.String(), Details: map[string]string{
+			"place": strconv.FormatInt(mine.Place, 10), "candidates": strconv.Itoa(len(found))}})
+	}
+	return o.judge(a, found, len(prints) > 0, searched)
+}
+
+// judge decides by the candidates. The order matters: a duplicate of somebody
+// decided needs no waiting, and nothing is doubtful while it is undecided.
+func (o *Office) judge(a Application, found []candidate, printed bool, searched func(context.Context, pgx.Tx) error) outcome {
+	var waitsFor *candidate
+	var doubts []candidate
+	for i, c := range found {
+		switch {
+		case c.Verdict == gallery.Duplicate && c.decided():
+			return duplicate(a, c.Application, searched)
+		case !c.decided() && (waitsFor == nil || c.place < waitsFor.place):
+			waitsFor = &found[i]
+		case c.decided():
+			doubts = append(doubts, c)
+		}
+	}
+	switch {
+	case waitsFor != nil:
+		return onHold{waitsFor: waitsFor.Application, also: searched}
+	case len(doubts) > 0 || !printed:
+		return o.doubt(a, doubts, searched)
+	}
+	return passed{to: Unique, event: audit.ApplicationCompared, also: searched}
+}
+
+// duplicate ends the application of somebody who has a number.
+func duplicate(a Application, of uuid.UUID, also func(context.Context, pgx.Tx) error) failed {
+	return failed{code: "duplicate", reason: "This person has a number already, by application " + of.String() + ". Help them to find it again.",
+		notes: map[string]string{"duplicate_of": of.String()},
+		also: func(ctx context.Context, tx pgx.Tx) error {
+			if err := also(ctx, tx); err != nil {
+				return err
+			}
+			return audit.Append(ctx, tx, audit.Entry{Event: audit.DuplicateFound, Subject: a.ID.String(), Details: map[string]string{"duplicate_of": of.String()}})
+		}}
+}
+
+// similar are those before a place whose fingers are too alike to pass unseen.
+func (o *Office) similar(ctx context.Context, prints gallery.Prints, before int64) ([]candidate, error) {
+	if len(prints) == 0 {
+		return nil, nil
+	}
+	for {
+		hits := o.Gallery.Search(prints, before, mostCandidates)
+		refs := make([]uuid.UUID, len(hits))
+		for i, hit := range hits {
+			refs[i] = hit.Ref
+		}
+		known, err := standing(ctx, o.Pool, refs)
+		if err != nil {
+			return nil, fmt.Errorf("reading candidates: %w", err)
+		}
+		var found []candidate
+		stale := false
+		for _, hit := range hits {
+			c, ok := known[hit.Ref]
+			if !ok {
+				// Removed since it was loaded. It must not crowd others out.
+				o.Gallery.Remove(hit.Ref)
+				stale = true
+				continue
+			}
+			c.Score, c.Fingers = float64(hit.Score), len(hit.Fingers)
+			if c.Verdict = gallery.Decide(hit.Score, o.Gallery.Len()); c.Verdict != gallery.Unique {
+				found = append(found, c)
+			}
+		}
+		if !stale || len(hits) < mostCandidates {
+			return found, nil
+		}
+	}
+}
+
+// sameData adds those before us in line with the same name, birth date and
+// gender whom fingers cannot tell from us, because we have none in common.
+func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery.Prints, found []candidate) ([]candidate, error) {
+	// A retired lookup key made the tokens of those who came before its end.
+	tokens, err := o.tokens(ctx, mine)
+	if err != nil {
+		return nil, err
+	}
+	others, err := sameTokens(ctx, o.Pool, tokens, mine.Place)
+	if err != nil {
+		return nil, fmt.Errorf("reading candidates: %w", err)
+	}
+	for _, other := range others {
+		at := slices.IndexFunc(found, func(c candidate) bool { return c.Application == other.Application })
+		if at >= 0 {
+			found[at].SameData = true
+			continue
+		}
+		theirs, err := o.openTemplates(other.galleryEntry)
+		if err != nil {
+			return nil, err
+		}
+		if !share(prints, theirs) {
+			found = append(found, candidate{Application: other.Application, SameData: true, Verdict: gallery.Doubtful, state: other.State, place: other.Place})
+		}
+	}
+	return found, nil
+}
+
+// tokens are those of the row, and while keys change, those by every key.
+func (o *Office) tokens(ctx context.Context, mine galleryEntry) ([][]byte, error) {
+	if len(o.Ring.LookupAll("demographic", "")) == 1 {
+		return mine.Tokens, nil
+	}
+	a, err := readApplication(ctx, o.Pool, mine.Application)
+	if err != nil {
+		return nil, err
+	}
+	c, err := o.stored(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePerson(c.Person)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(mine.Tokens)
+	for _, saying := range p.sayings() {
+		all = append(all, o.Ring.LookupAll("demographic", saying)...)
+	}
+	slices.SortFunc(all, bytes.Compare)
+	return slices.CompactFunc(all, bytes.Equal), nil
+}
+
+// share tells whether two applicants have a finger in common.
+func share(prints gallery.Prints, templates map[biometrics.Position][]byte) bool {
+	for position := range prints {
+		if _, ok := templates[position]; ok {
+			return true
+		}
+	}
+	return false
+}

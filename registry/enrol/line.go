@@ -1,0 +1,125 @@
+package enrol
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/gallery"
+	"github.com/plinth-id/plinth/internal/audit"
+	"github.com/plinth-id/plinth/internal/keys"
+)
+
+// line is how much of the line of applicants this process has in its gallery.
+type line struct {
+	mu   sync.Mutex
+	last int64 // every place up to here has been loaded
+}
+
+// galleryEntry is a row of enrol_gallery.
+type galleryEntry struct {
+	Ref         uuid.UUID
+	Application uuid.UUID
+	Place       int64
+	Sealed      []byte // nil: removed
+	Tokens      [][]byte
+}
+
+// join gives an application its place in line. The place is drawn under one lock
+// that is held to the commit, so that places become visible in their order: who
+// sees place n sees all before it.
+func (o *Office) join(_ context.Context, a Application) outcome {
+	return passed{to: Compared, event: audit.ApplicationCompared, also: func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockLine(ctx, tx); err != nil {
+			return fmt.Errorf("drawing a place: %w", err)
+		}
+		return drawPlace(ctx, tx, a.ID)
+	}}
+}
+
+// batch is how many entries are loaded at once.
+const batch = 500
+
+// catchUp loads the gallery up to a place. A place that is missing stops it:
+// somebody took an applicant out of the line, and with a gap nothing may pass.
+func (o *Office) catchUp(ctx context.Context, upTo int64) error {
+	o.line.mu.Lock()
+	defer o.line.mu.Unlock()
+	for o.line.last < upTo {
+		entries, err := galleryAfter(ctx, o.Pool, o.line.last, min(upTo, o.line.last+batch))
+		if err != nil {
+			return fmt.Errorf("loading the gallery: %w", err)
+		}
+		for _, e := range entries {
+			if e.Place != o.line.last+1 {
+				return fmt.Errorf("loading the gallery: place %d is missing", o.line.last+1)
+			}
+			if e.Sealed != nil {
+				prints, err := o.openPrints(e)
+				if err != nil {
+					return err
+				}
+				o.Gallery.Insert(e.Ref, e.Place, prints)
+			}
+			o.line.last = e.Place
+		}
+		if len(entries) == 0 {
+			return fmt.Errorf("loading the gallery: place %d is missing", o.line.last+1)
+		}
+	}
+	return nil
+}
+
+// sealPrints seals an applicant's templates for their row.
+func (o *Office) sealPrints(e galleryEntry, prints gallery.Prints) ([]byte, error) {
+	raw := make(map[string][]byte, len(prints))
+	for position, template := range prints {
+		raw[string(position)] = template.Marshal()
+	}
+	plain, err := encoder.Marshal(raw)
+	if err != nil {
+		return nil, fmt.Errorf("sealing templates: %w", err)
+	}
+	return o.Ring.Seal(keys.Biometrics, plain, e.at())
+}
+
+// openTemplates opens an applicant's templates.
+func (o *Office) openTemplates(e galleryEntry) (map[biometrics.Position][]byte, error) {
+	plain, err := o.Ring.Open(keys.Biometrics, e.Sealed, e.at())
+	if err != nil {
+		return nil, fmt.Errorf("opening templates of place %d: %w", e.Place, err)
+	}
+	var raw map[string][]byte
+	if err := decoder.Unmarshal(plain, &raw); err != nil {
+		return nil, fmt.Errorf("opening templates of place %d: %w", e.Place, err)
+	}
+	templates := make(map[biometrics.Position][]byte, len(raw))
+	for position, template := range raw {
+		templates[biometrics.Position(position)] = template
+	}
+	return templates, nil
+}
+
+func (o *Office) openPrints(e galleryEntry) (gallery.Prints, error) {
+	templates, err := o.openTemplates(e)
+	if err != nil {
+		return nil, err
+	}
+	prints := make(gallery.Prints, len(templates))
+	for position, template := range templates {
+		if prints[position], err = finger.ParseTemplate(template); err != nil {
+			return nil, fmt.Errorf("opening templates of place %d: %w", e.Place, err)
+		}
+	}
+	return prints, nil
+}
+
+// at is what sealed templates are bound to.
+func (e galleryEntry) at() []byte {
+	return append(append([]byte("enrol_gallery\x00"), e.Ref[:]...), e.Application[:]...)
+}
