@@ -14,11 +14,12 @@ import (
 
 // SMSGateway delivers text messages by an HTTP POST of {"id","to","text"}. The
 // user part of the address becomes basic authentication, a lone user a bearer
-// token. The id is the same when a message is sent again.
+// token. The id is the same when a message is sent again. 2xx means taken, 400 and
+// 422 that it will never be; anything else is tried again.
 func SMSGateway(address string, client *http.Client) (Deliver, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, fault.New(fault.Invalid, "PLINTH_SMS_URL must look like https://TOKEN@HOST/PATH")
+		return nil, fault.New(fault.Invalid, "PLINTH_SMS_URL must look like https://TOKEN@HOST/PATH. Correct it and start again.")
 	}
 	user := u.User
 	u.User = nil
@@ -39,12 +40,18 @@ func SMSGateway(address string, client *http.Client) (Deliver, error) {
 			r.Header.Set("Authorization", "Bearer "+user.Username())
 		}
 		answer, err := client.Do(r)
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			err = failed.Err // without the address, which may hold a key of ours
+		}
 		if err != nil {
 			return fmt.Errorf("sending a text message: %w", err)
 		}
 		answer.Body.Close()
-		if answer.StatusCode >= 300 {
-			return fmt.Errorf("sending a text message: the gateway answered %d", answer.StatusCode)
+		switch status := answer.StatusCode; {
+		case status == http.StatusBadRequest || status == http.StatusUnprocessableEntity:
+			return fmt.Errorf("sending a text message: the gateway answered %d: %w", status, ErrRefused)
+		case status < 200 || status >= 300:
+			return fmt.Errorf("sending a text message: the gateway answered %d", status)
 		}
 		return nil
 	}, nil

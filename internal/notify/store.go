@@ -34,9 +34,16 @@ func markSent(ctx context.Context, db postgres.DB, id uuid.UUID, at time.Time) e
 	return err
 }
 
-func sweepOutbox(ctx context.Context, db postgres.DB, before time.Time) error {
-	_, err := db.Exec(ctx, `DELETE FROM notify_outbox WHERE sent_at < $1`, before)
+func forget(ctx context.Context, db postgres.DB, id uuid.UUID) error {
+	_, err := db.Exec(ctx, `DELETE FROM notify_outbox WHERE id = $1`, id)
 	return err
+}
+
+// sweepOutbox counts those among the deleted that never went out.
+func sweepOutbox(ctx context.Context, db postgres.DB, sent, queued time.Time) (lost int, err error) {
+	err = db.QueryRow(ctx, `WITH swept AS (DELETE FROM notify_outbox WHERE sent_at < $1 OR sent_at IS NULL AND queued_at < $2 RETURNING sent_at)
+		SELECT count(*) FROM swept WHERE sent_at IS NULL`, sent, queued).Scan(&lost)
+	return lost, err
 }
 
 func insertInbox(ctx context.Context, db postgres.DB, id uuid.UUID, sealed []byte, at time.Time) error {
@@ -51,6 +58,6 @@ type inboxRow struct {
 }
 
 func readInbox(ctx context.Context, db postgres.DB, limit int) ([]inboxRow, error) {
-	rows, _ := db.Query(ctx, `SELECT id, sealed, at FROM notify_inbox ORDER BY at DESC LIMIT $1`, limit)
+	rows, _ := db.Query(ctx, `SELECT id, sealed, at FROM notify_inbox ORDER BY at DESC, id LIMIT $1`, limit)
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[inboxRow])
 }
