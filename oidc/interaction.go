@@ -194,6 +194,6 @@ func (p *Provider) consent(ctx context.Context, tx pgx.Tx, id uuid.UUID, grant a
 	if err != nil {
 		return err
 	}
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.ConsentGiven, Person: grant.Person(), Actor: "client:" + grant.Client(), Subject: id.String(),
-		Details: map[string]string{"claims": strings.Join(grant.Claims(), " "), "scopes": strings.Join(grant.Scopes(), " "), "configurations": strings.Join(grant.Configurations(), " ")}})
+	return audit.Append(ctx, tx, audit.Entry{Event: audit.ConsentGiven, Person: grant.Person(), Actor: "person", Subject: id.String(),
+		Details: map[string]string{"client": grant.Client(), "claims": strings.Join(grant.Claims(), " "), "scopes": strings.Join(grant.Scopes(), " "), "configurations": strings.Join(grant.Configurations(), " ")}})
 }

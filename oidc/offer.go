@@ -50,7 +50,7 @@ func (g offerGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 			return errDetails
 		}
 	}
-	m := minted{access: secret(), expires: g.Now().Add(tokenLife), lived: lived{db: tx, grant: grant}, details: details}
+	m := minted{id: uuid.New(), access: secret(), expires: g.Now().Add(tokenLife), lived: lived{db: tx, grant: grant}, details: details}
 	if m, err = g.mint(ctx, tx, asking, m); err != nil {
 		return err
 	}
@@ -100,12 +100,11 @@ func (g offerGrant) redeem(ctx context.Context, tx pgx.Tx, code, txCode string) 
 
 // store writes the one row of a redeemed offer.
 func (g offerGrant) store(ctx context.Context, tx pgx.Tx, asking client, m minted) error {
-	id := uuid.New()
-	sealed, err := g.Desk.SealGrant(m.grant, id[:])
+	sealed, err := g.Desk.SealGrant(m.grant, m.id[:])
 	if err != nil {
 		return err
 	}
-	_, err = insertGrant(ctx, tx, row{id: id, client: asking.ID, sealed: sealed, facts: m.facts, token: hashed(m.access), tokenExpires: &m.expires, expires: m.expires})
+	_, err = insertGrant(ctx, tx, row{id: m.id, client: asking.ID, sealed: sealed, facts: m.facts, token: hashed(m.access), tokenExpires: &m.expires, expires: m.expires})
 	return err
 }
 

@@ -61,5 +61,5 @@ func (p *Provider) recordRevoked(ctx context.Context, tx pgx.Tx, event audit.Eve
 	if err != nil {
 		return fmt.Errorf("opening grant %s: %w", taken.ID, err)
 	}
-	return audit.Append(ctx, tx, audit.Entry{Event: event, Person: grant.Person(), Actor: "client:" + taken.Client, Subject: taken.ID.String()})
+	return audit.Append(ctx, tx, audit.Entry{Event: event, Person: grant.Person(), Actor: actor(taken.Client), Subject: taken.ID.String()})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
 
@@ -45,6 +46,7 @@ func (s *session) Clone() fosite.Session { return s }
 
 // minted is a token with all that its answer says.
 type minted struct {
+	id      uuid.UUID
 	access  string
 	expires time.Time
 	subject string // empty: no ID token was asked for
@@ -150,7 +152,7 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	if err != nil {
 		return fmt.Errorf("opening grant %s: %w", found.ID, err)
 	}
-	made, err := g.mint(ctx, tx, asking, minted{access: access, expires: t.expires, lived: lived{db: tx, grant: grant, facts: found.Facts}, details: found.Facts.Details})
+	made, err := g.mint(ctx, tx, asking, minted{id: found.ID, access: access, expires: t.expires, lived: lived{db: tx, grant: grant, facts: found.Facts}, details: found.Facts.Details})
 	if err != nil {
 		return err
 	}
@@ -207,8 +209,16 @@ func (p *Provider) mint(ctx context.Context, tx pgx.Tx, asking client, m minted)
 			return minted{}, err
 		}
 	}
-	return m, audit.Append(ctx, tx, audit.Entry{Event: audit.TokenIssued, Person: m.grant.Person(), Actor: "client:" + asking.ID,
+	return m, audit.Append(ctx, tx, audit.Entry{Event: audit.TokenIssued, Person: m.grant.Person(), Actor: actor(asking.ID), Subject: m.id.String(),
 		Details: map[string]string{"scopes": strings.Join(m.grant.Scopes(), " "), "claims": strings.Join(m.grant.Claims(), " ")}})
+}
+
+// actor names a client in the log; a wallet that redeems an offer may have no name.
+func actor(id string) string {
+	if id == "" {
+		return "wallet"
+	}
+	return "client:" + id
 }
 
 // subject is the person's name at this client and at no other (OpenID Connect Core 8.1).

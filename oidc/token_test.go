@@ -12,6 +12,7 @@ import (
 	client "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"github.com/plinth-id/plinth/internal/failpoint"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/registry/auth"
 )
@@ -116,6 +117,21 @@ func TestACodeIsOfUseToItsClientOnly(t *testing.T) {
 	w.post(t, "/oidc/token", w.trade(t, other, code)).refuses(t, 400, "invalid_grant")
 	if got := w.userinfo(t, first.str("access_token")); got.status != 200 {
 		t.Fatalf("got %d %s, want the owner's token to hold", got.status, got.text)
+	}
+}
+
+// A fall between spending the code and making the token undoes both.
+func TestAFallInTheMiddleLeavesTheCodeAsItWas(t *testing.T) {
+	w := open(t)
+	code := w.code(t)
+	disarm := failpoint.Arm("oidc/token/code-spent", func() { panic("fall") })
+	got := w.post(t, "/oidc/token", w.trade(t, w.rp, code))
+	disarm()
+	if got.status != 500 || got.body["access_token"] != nil {
+		t.Fatalf("got %d %s, want 500", got.status, got.text)
+	}
+	if got := w.post(t, "/oidc/token", w.trade(t, w.rp, code)); got.status != 200 {
+		t.Fatalf("got %d %s afterwards, want a token", got.status, got.text)
 	}
 }
 
