@@ -2,42 +2,134 @@ package credentials
 
 import (
 	"encoding/hex"
-	"errors"
+	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
 
-	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/plinth-id/plinth/internal/fault"
-	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
-	"github.com/plinth-id/plinth/registry/auth"
+	"github.com/plinth-id/plinth/oidc"
+	"github.com/plinth-id/plinth/registry/partner"
+	"github.com/plinth-id/plinth/wallet"
 )
 
 func hexOf(s string) string { return hex.EncodeToString([]byte(s)) }
 
-// serveTokens stands in for the token endpoint, which belongs to another package.
-func (h *house) serveTokens(r *web.Router) {
-	r.Handle(http.MethodGet, "/.well-known/oauth-authorization-server", web.Anyone, func(c *gin.Context) error {
-		return answer(c, http.StatusOK, map[string]any{"issuer": h.url, "token_endpoint": h.url + "/token", "pre-authorized_grant_anonymous_access_supported": true})
-	})
-	r.Handle(http.MethodPost, "/token", web.Anyone, func(c *gin.Context) error {
-		var g auth.Grant
-		err := postgres.InTx(c, h.Pool, func(tx pgx.Tx) (err error) {
-			g, err = h.Redeem(c, tx, c.PostForm("pre-authorized_code"), c.PostForm("tx_code"))
-			return err
-		})
-		var f *fault.Fault
-		if errors.As(err, &f) && f.Kind != fault.Internal {
-			return answer(c, http.StatusBadRequest, map[string]string{"error": f.Code})
+const loopback = "http://127.0.0.1:9999/back"
+
+// serveTokens is the real authorization server beside the issuer, as cmd composes
+// them, with one wallet registered at it.
+func (h *house) serveTokens(t *testing.T, r *web.Router) {
+	t.Helper()
+	clients, err := partner.New(partner.Config{Pool: h.Pool, Now: h.now})
+	must(t, err)
+	h.provider, err = oidc.New(oidc.Config{Pool: h.Pool, Ring: h.Ring, Desk: h.desk, Registry: h.Registry, Clients: clients.Client, Issuer: h.Config.Issuer,
+		Redeem: h.Redeem, CredentialScopes: Scopes(), Now: h.now})
+	must(t, err)
+	h.provider.Routes(r)
+	metadata, err := json.Marshal(map[string]any{"client_name": "A wallet", "redirect_uris": []string{loopback}, "grant_types": []string{"authorization_code"},
+		"token_endpoint_auth_method": "none", "scope": "national_id", "plinth_profile": "oidc"})
+	must(t, err)
+	client, err := clients.Add(t.Context(), metadata)
+	must(t, err)
+	h.wallet = client.ID
+}
+
+var visit = regexp.MustCompile(`name="visit" value="([^"]+)"`)
+
+// logIn walks through the pages of a login and gives the address to which the
+// browser is sent at the end.
+func (h *house) logIn(t *testing.T, address string) string {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	must(t, err)
+	browser := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if strings.HasPrefix(r.URL.String(), loopback) {
+			return http.ErrUseLastResponse
 		}
-		if err != nil {
-			return err
+		return nil
+	}}
+	answer, err := browser.Get(address)
+	must(t, err)
+	for _, step := range []struct {
+		path   string
+		fields url.Values
+	}{
+		{"/oidc/login", url.Values{"identifier": {h.uin.Reveal()}, "factor": {"code"}}},
+		{"/oidc/login/code", url.Values{"code": {"111111"}}},
+		{"/oidc/login/consent", url.Values{"decision": {"allow"}}},
+	} {
+		page, err := io.ReadAll(answer.Body)
+		must(t, err)
+		answer.Body.Close()
+		found := visit.FindSubmatch(page)
+		if found == nil {
+			t.Fatalf("got %d %s, want a page of the login", answer.StatusCode, page)
 		}
-		token := uuid.NewString()
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.grants[token] = g
-		return answer(c, http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer"})
-	})
+		step.fields.Set("visit", string(found[1]))
+		answer, err = browser.PostForm(h.url+step.path, step.fields)
+		must(t, err)
+	}
+	answer.Body.Close()
+	return answer.Header.Get("Location")
+}
+
+func TestWalletFetchesAfterALogin(t *testing.T) {
+	h := newHouse(t)
+	w := newWallet(t)
+	to, err := w.Authorize(t.Context(), wallet.Login{Issuer: h.url, ClientID: h.wallet, Redirect: loopback})
+	must(t, err)
+	back := h.logIn(t, to)
+	card, err := w.Finish(t.Context(), back)
+	must(t, err)
+	document, err := w.Export(card.ID)
+	must(t, err)
+	if v := h.judge(t, document, fetch); v.Verdict != "valid" {
+		t.Errorf("got %s: %s; want valid", v.Verdict, codes(v))
+	}
+	if _, err := w.Finish(t.Context(), back); err == nil {
+		t.Error("got nil for the same answer again, want it refused")
+	}
+	if n := h.count(t, "SELECT count(*) FROM audit_entry WHERE event = 'credential-issued' AND actor = $1", "client:"+h.wallet); n != 1 {
+		t.Errorf("got %d entries that name the wallet, want 1", n)
+	}
+}
+
+// A token that came with authorization_details names what it is for; so may the
+// request.
+func TestCredentialIsAskedForByItsIdentifier(t *testing.T) {
+	h := newHouse(t)
+	request := requestOf(t, h.proofFor(t))
+	request.Identifier, request.Configuration = request.Configuration, nil
+	if _, err := h.Issue(t.Context(), h.grants[h.token(t, NationalID)], request); err != nil {
+		t.Errorf("got %v, want the credential", err)
+	}
+}
+
+func TestASVS_10_3_ExpiredTokenIsRefused(t *testing.T) {
+	h := newHouse(t)
+	form := url.Values{"grant_type": {GrantType}, "pre-authorized_code": {h.code(h.offer(t, false))}}
+	answer, err := http.PostForm(h.url+"/oidc/token", form)
+	must(t, err)
+	defer answer.Body.Close()
+	var token struct {
+		Access  string `json:"access_token"`
+		Expires int    `json:"expires_in"`
+	}
+	must(t, json.NewDecoder(answer.Body).Decode(&token))
+	proof := func() string {
+		return `{"credential_configuration_id":"` + NationalID + `","proofs":{"jwt":["` + h.proofFor(t) + `"]}}`
+	}
+	if got, body := ask(t, "POST", h.url+"/vci/credential", token.Access, proof()); got.StatusCode != 200 || body["notification_id"] == nil {
+		t.Errorf("got %d %v, want the credential", got.StatusCode, body)
+	}
+	h.wait(offerLife)
+	got, _ := ask(t, "POST", h.url+"/vci/credential", token.Access, proof())
+	if challenge := got.Header.Get("WWW-Authenticate"); got.StatusCode != 401 || challenge != `Bearer error="invalid_token"` {
+		t.Errorf("got %d %s, want 401 invalid_token", got.StatusCode, challenge)
+	}
 }

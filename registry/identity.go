@@ -275,3 +275,8 @@ func pairwisePlace(row []byte) []byte { return append([]byte("registry_pairwise\
 
 // encodePairwise keeps 192 bits, in 32 characters.
 func encodePairwise(prf []byte) string { return base64.RawURLEncoding.EncodeToString(prf[:24]) }
+
+// PersonOf is the person whom an application became.
+func (r *Registry) PersonOf(ctx context.Context, db postgres.DB, application uuid.UUID) (uuid.UUID, error) {
+	return found(personOf(ctx, db, application))
+}

@@ -53,7 +53,7 @@ func (w *Wallet) Authorize(ctx context.Context, login Login) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f := flow{Offer: o, ClientID: login.ClientID, Redirect: login.Redirect, Verifier: verifier, Begun: w.now()}
+	f := flow{Offer: o, ClientID: login.ClientID, Redirect: login.Redirect, Verifier: verifier, Begun: w.Now()}
 	f.Offer.Configurations = []string{p.id}
 	if err := w.remember(state, f); err != nil {
 		return "", err
@@ -163,7 +163,7 @@ func (w *Wallet) remember(state string, f flow) error {
 		c.Flows = map[string]flow{}
 	}
 	for old, g := range c.Flows {
-		if w.now().Sub(g.Begun) > flowLife {
+		if w.Now().Sub(g.Begun) > flowLife {
 			delete(c.Flows, old)
 		}
 	}
@@ -180,7 +180,7 @@ func (w *Wallet) recall(state string) (flow, error) {
 		return flow{}, err
 	}
 	f, ok := c.Flows[state]
-	if !ok || w.now().Sub(f.Begun) > flowLife {
+	if !ok || w.Now().Sub(f.Begun) > flowLife {
 		return flow{}, fault.New(fault.Invalid, "This login was not begun by this wallet, or is long over. Begin again.").Named("login-unknown")
 	}
 	delete(c.Flows, state)

@@ -19,7 +19,7 @@ func (w *Wallet) check(ctx context.Context, issuer string, document []byte, key 
 	keys := func(ctx context.Context, method string) (crypto.PublicKey, error) {
 		return w.issuerKey(ctx, issuer, method)
 	}
-	c, err := vc.Verify(ctx, document, vc.VerifyOptions{Keys: keys, Now: w.now})
+	c, err := vc.Verify(ctx, document, vc.VerifyOptions{Keys: keys, Now: w.Now})
 	if err != nil {
 		return bad.Because(err)
 	}

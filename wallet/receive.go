@@ -131,7 +131,7 @@ func (w *Wallet) prove(ctx context.Context, p plan, key holderKey) (string, erro
 	if _, ok := p.kind.Proofs["jwt"]; !ok {
 		return "", fault.New(fault.Invalid, "This wallet cannot make the proof that the issuer wants.").Named("proof-unsupported")
 	}
-	claims := map[string]any{"aud": p.issuer.Issuer, "iat": w.now().Unix()}
+	claims := map[string]any{"aud": p.issuer.Issuer, "iat": w.Now().Unix()}
 	if p.clientID != "" {
 		claims["iss"] = p.clientID
 	}

@@ -19,7 +19,7 @@ import (
 
 // Wallet is one person's wallet.
 type Wallet struct {
-	// Now is the clock; nil means time.Now.
+	// Now is the clock.
 	Now func() time.Time
 
 	path, passphrase string
@@ -36,7 +36,7 @@ func New(path, passphrase string, client *http.Client) (*Wallet, error) {
 	if passphrase == "" {
 		return nil, fault.New(fault.Invalid, "Give the passphrase that seals the wallet.").Named("passphrase-missing")
 	}
-	w := &Wallet{path: path, passphrase: passphrase, client: client}
+	w := &Wallet{Now: time.Now, path: path, passphrase: passphrase, client: client}
 	_, err := w.load()
 	return w, err
 }
@@ -149,16 +149,9 @@ func (w *Wallet) keep(h Held) (Held, error) {
 	if err != nil {
 		return Held{}, err
 	}
-	h.ID, h.Received = uuid.NewString(), w.now()
+	h.ID, h.Received = uuid.NewString(), w.Now()
 	c.Credentials = append(c.Credentials, h)
 	return h, w.save(c)
-}
-
-func (w *Wallet) now() time.Time {
-	if w.Now == nil {
-		return time.Now()
-	}
-	return w.Now()
 }
 
 // Receive fetches the credential of an offer (a link that opens wallets, or the

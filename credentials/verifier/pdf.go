@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxPictures = 16         // of one PDF are looked at
+	maxPictures = 4          // of one PDF are looked at
 	maxPixels   = 10_000_000 // of each
 )
 

@@ -6,6 +6,7 @@ package verifier
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 
 	"github.com/plinth-id/plinth/credentials/qr"
@@ -22,7 +23,8 @@ type Config struct {
 // Verifier judges credentials.
 type Verifier struct {
 	Config
-	lists cache
+	lists   cache
+	looking chan struct{} // at inputs, one for each core: a large picture takes seconds
 }
 
 // New makes a Verifier.
@@ -30,7 +32,7 @@ func New(c Config) (*Verifier, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Verifier{Config: c, lists: cache{kept: map[string]kept{}}}, nil
+	return &Verifier{Config: c, lists: cache{kept: map[string]kept{}}, looking: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
 }
 
 // The verdicts.
@@ -111,7 +113,7 @@ func (v *Verdict) conclude() Verdict {
 // Check judges what somebody shows. The error tells that there was nothing to
 // judge: no code in the picture, no credential in the text.
 func (v *Verifier) Check(ctx context.Context, sent []byte) (Verdict, error) {
-	text, err := read(sent)
+	text, err := v.look(ctx, sent)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -127,6 +129,17 @@ func (v *Verifier) Check(ctx context.Context, sent []byte) (Verdict, error) {
 	verdict.period(shown)
 	v.status(ctx, &verdict, shown)
 	return verdict.conclude(), nil
+}
+
+// look reads the input when its turn comes.
+func (v *Verifier) look(ctx context.Context, sent []byte) ([]byte, error) {
+	select {
+	case v.looking <- struct{}{}:
+		defer func() { <-v.looking }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return read(sent)
 }
 
 // period checks the dates.

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/plinth-id/plinth/biometrics/gallery"
+	"github.com/plinth-id/plinth/credentials"
+	"github.com/plinth-id/plinth/credentials/status"
+	"github.com/plinth-id/plinth/credentials/verifier"
+	"github.com/plinth-id/plinth/internal/blob"
+	"github.com/plinth-id/plinth/internal/notify"
+	"github.com/plinth-id/plinth/internal/web"
+	"github.com/plinth-id/plinth/oidc"
+	"github.com/plinth-id/plinth/registry/auth"
+	"github.com/plinth-id/plinth/registry/enrol"
+	"github.com/plinth-id/plinth/registry/place"
+)
+
+// house is everything that serves, standing on the ground.
+type house struct {
+	*ground
+	river    *river.Client[pgx.Tx]
+	sender   *notify.Sender
+	inbox    *notify.Inbox
+	desk     *auth.Desk
+	office   *enrol.Office
+	provider *oidc.Provider
+	issuer   *credentials.Issuer
+	status   *status.Publisher
+	router   *web.Router
+	sweeps   []sweep
+}
+
+// sweep forgets what has expired.
+type sweep struct {
+	name string
+	do   func(context.Context) error
+}
+
+// openHouse composes the parts; nothing runs yet.
+func openHouse(ctx context.Context, g *ground) (*house, error) {
+	h := &house{ground: g}
+	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildOffice, h.buildRiver, h.buildRouter} {
+		if err := build(); err != nil {
+			return nil, err
+		}
+	}
+	h.sweeps = []sweep{
+		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep},
+		{"offers", h.issuer.Sweep}, {"messages", h.sender.Sweep}, {"keys", h.ring.Refresh},
+		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
+	}
+	return h, nil
+}
+
+// The queues of jobs: what a process with the role of the name works at.
+const galleryQueue = "gallery"
+
+func (h *house) enqueue(queue string) notify.Enqueue {
+	return func(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error {
+		opts.Queue = queue
+		_, err := h.river.InsertTx(ctx, tx, args, opts)
+		return err
+	}
+}
+
+func (h *house) buildSender() (err error) {
+	c := notify.Config{Pool: h.pool, Ring: h.ring, Enqueue: h.enqueue(river.QueueDefault)}
+	h.inbox = notify.NewInbox(h.pool, h.ring)
+	if h.demo {
+		c.Mail, c.SMS = h.inbox.Deliver, h.inbox.Deliver
+	}
+	if h.SMTP != "" {
+		if c.Mail, err = notify.SMTP(h.SMTP); err != nil {
+			return err
+		}
+	}
+	if h.SMS != "" {
+		if c.SMS, err = notify.SMSGateway(h.SMS, web.NewClient(web.ClientConfig{Timeout: 20 * time.Second, Private: true})); err != nil {
+			return err
+		}
+	}
+	h.sender, err = notify.New(c)
+	return err
+}
+
+func (h *house) buildDesk() (err error) {
+	h.desk, err = auth.New(auth.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Queue: h.sender.Queue, Offers: h.sender.Offers, Demo: h.demo})
+	return err
+}
+
+// buildCredentials builds the provider and the issuer, each of which asks the
+// other one question: whose token is this, and whose code is this.
+func (h *house) buildCredentials() (err error) {
+	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.partners.Client, Issuer: h.URL,
+		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
+			return h.issuer.Redeem(ctx, tx, code, txCode)
+		}, CredentialScopes: credentials.Scopes()})
+	if err != nil {
+		return err
+	}
+	if h.status, err = status.New(status.Config{Pool: h.pool, Ring: h.ring, Issuer: h.URL}); err != nil {
+		return err
+	}
+	h.issuer, err = credentials.New(credentials.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Desk: h.desk, Status: h.status,
+		Grant: h.provider.Grant, Notify: h.sender.Queue, Issuer: h.URL})
+	if err == nil {
+		h.ground.changed = h.issuer.Changed
+	}
+	return err
+}
+
+func (h *house) buildOffice() error {
+	blobs, err := blob.Open(h.BlobURL, h.Data)
+	if err != nil {
+		return err
+	}
+	h.office, err = enrol.New(enrol.Config{Pool: h.pool, Ring: h.ring, Blob: blobs, Registry: h.registry, Stations: h.places.Station,
+		Gallery: gallery.New(), Enqueue: h.enqueue(galleryQueue), Notify: h.sender.Queue, Offer: h.issuer.Enrolled})
+	return err
+}
+
+// buildRiver lets this process work at the queues of its roles; a process that
+// only serves can still put jobs in line.
+func (h *house) buildRiver() (err error) {
+	config := &river.Config{ID: "plinth-" + uuid.NewString(), Logger: slog.New(quiet{slog.Default().Handler()}), JobTimeout: 5 * time.Minute,
+		CompletedJobRetentionPeriod: time.Hour, RescueStuckJobsAfter: 10 * time.Minute}
+	if h.works() {
+		config.Queues = make(map[string]river.QueueConfig)
+		if slices.Contains(h.Roles, "work") {
+			config.Queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: 8}
+		}
+		if slices.Contains(h.Roles, "gallery") {
+			config.Queues[galleryQueue] = river.QueueConfig{MaxWorkers: 8}
+		}
+	}
+	config.Workers = river.NewWorkers()
+	h.sender.AddWorkers(config.Workers)
+	h.office.AddWorkers(config.Workers)
+	h.river, err = river.NewClient(riverpgxv5.New(h.pool), config)
+	if err != nil {
+		return fmt.Errorf("preparing the jobs: %w", err)
+	}
+	return nil
+}
+
+// quiet keeps the job library's everyday lines out of the log.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
+
+// guards say who may pass where: an administrator may what an operator may, and
+// an adjudicator is nobody else.
+func (h *house) guards() {
+	h.router.Guard(web.Officer, h.places.Guard(place.Operator, place.Adjudicator, place.Administrator))
+	h.router.Guard(web.Operator, h.places.Guard(place.Operator, place.Administrator))
+	h.router.Guard(web.Adjudicator, h.places.Guard(place.Adjudicator))
+	h.router.Guard(web.Administrator, h.places.Guard(place.Administrator))
+}
+
+func (h *house) buildRouter() error {
+	trust, err := h.issuer.TrustList()
+	if err != nil {
+		return err
+	}
+	checker, err := verifier.New(verifier.Config{Trust: trust, Status: h.fetchStatus})
+	if err != nil {
+		return err
+	}
+	h.router = web.New(web.Config{Public: h.URL, Proxies: h.Proxies, ErrorPage: problemPage})
+	h.guards()
+	h.doors()
+	h.places.Routes(h.router)
+	h.office.Routes(h.router)
+	h.provider.Routes(h.router)
+	h.issuer.Routes(h.router)
+	h.status.Routes(h.router)
+	checker.Routes(h.router)
+	return nil
+}

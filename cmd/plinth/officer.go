@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/google/uuid"
+
+	"github.com/plinth-id/plinth/registry/place"
+)
+
+type officerCommand struct {
+	Add struct {
+		Name string `arg:""`
+		Role string `enum:"operator,adjudicator,administrator" required:"" help:"operator, adjudicator or administrator."`
+	} `cmd:"" help:"Add an officer; the password is PLINTH_OFFICER_PASSWORD."`
+	List    struct{} `cmd:"" help:"List the officers."`
+	Station struct {
+		Name string `arg:""`
+		Out  string `short:"o" required:"" type:"path" help:"File to write the station's key to."`
+	} `cmd:"" help:"Register an enrolment station."`
+	Cases      struct{} `cmd:"" help:"List the doubtful cases that wait."`
+	Adjudicate struct {
+		Case    string `arg:""`
+		Officer string `required:"" help:"Who decides (name of an adjudicator)."`
+		Verdict string `required:"" help:"unique, or duplicate:APPLICATION."`
+		Reason  string `required:"" help:"Why; it is kept."`
+	} `cmd:"" help:"Decide a doubtful case."`
+}
+
+func (c *officerCommand) Run(ctx context.Context, settings lazySettings, at chosen) error {
+	return onGround(ctx, settings, func(g *ground) error {
+		switch at {
+		case "add":
+			o, err := g.places.AddOfficer(ctx, c.Add.Name, place.Role(c.Add.Role), os.Getenv("PLINTH_OFFICER_PASSWORD"))
+			return shown(o, err)
+		case "list":
+			all, err := g.places.Officers(ctx)
+			return shown(all, err)
+		case "station":
+			return c.addStation(ctx, g)
+		}
+		h, err := openHouse(ctx, g)
+		if err != nil {
+			return err
+		}
+		if at == "cases" {
+			cases, err := h.office.Cases(ctx)
+			return shown(cases, err)
+		}
+		return c.adjudicate(ctx, h)
+	})
+}
+
+func (c *officerCommand) addStation(ctx context.Context, g *ground) error {
+	if _, err := os.Stat(c.Station.Out); err == nil {
+		return wrongUse{fmt.Errorf("%s exists already; choose another file", c.Station.Out)}
+	}
+	s, err := newStation(ctx, g.places, c.Station.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.save(c.Station.Out); err != nil {
+		return err
+	}
+	return printJSON(map[string]any{"station": s.ID, "file": c.Station.Out})
+}
+
+func (c *officerCommand) adjudicate(ctx context.Context, h *house) error {
+	id, err := uuid.Parse(c.Adjudicate.Case)
+	if err != nil {
+		return wrongUse{errors.New("a case id looks like 0f8fad5b-d9cb-469f-a165-70867728950e; see: plinth officer cases")}
+	}
+	officer, err := h.places.Officer(ctx, c.Adjudicate.Officer)
+	if err != nil {
+		return err
+	}
+	err = h.office.Adjudicate(ctx, id, officer, c.Adjudicate.Verdict, c.Adjudicate.Reason)
+	return shown(map[string]any{"case": id, "verdict": c.Adjudicate.Verdict}, err)
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/plinth-id/plinth/internal/postgres"
+	"github.com/plinth-id/plinth/internal/web"
+	"golang.org/x/sync/errgroup"
+)
+
+// drain is how long requests under way may take when we are told to stop.
+const drain = 20 * time.Second
+
+type serveCommand struct{}
+
+func (serveCommand) Run(ctx context.Context, settings lazySettings) error {
+	s, err := settings()
+	if err != nil {
+		return err
+	}
+	logTo(s.Log)
+	g, err := openGround(ctx, s, true)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if g.SMTP == "" && g.SMS == "" && !g.demo {
+		return wrongUse{errors.New("PLINTH_SMTP_URL, PLINTH_SMS_URL: set at least one, or nobody can get a one-time code")}
+	}
+	h, err := openHouse(ctx, g)
+	if err != nil {
+		return err
+	}
+	ln, err := listen(s)
+	if err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "serving", "url", s.URL.String(), "listen", ln.Addr().String(), "roles", s.Roles)
+	return h.run(ctx, ln)
+}
+
+// logTo sets the one logger: JSON lines on stderr.
+func logTo(level slog.Level) {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+}
+
+// listen opens the port, with TLS when we hold a certificate.
+func listen(s Settings) (net.Listener, error) {
+	ln, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return nil, wrongUse{fmt.Errorf("PLINTH_LISTEN: %w", err)}
+	}
+	if s.TLSCert == "" {
+		return ln, nil
+	}
+	pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	if err != nil {
+		ln.Close()
+		return nil, wrongUse{fmt.Errorf("PLINTH_TLS_CERT: %w", err)}
+	}
+	return tls.NewListener(ln, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}), nil
+}
+
+// run does what the roles of this process say until ctx ends, then lets what
+// is under way finish.
+func (h *house) run(ctx context.Context, ln net.Listener) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if h.works() {
+		if err := h.river.Start(context.WithoutCancel(ctx)); err != nil {
+			return fmt.Errorf("starting the workers: %w", err)
+		}
+		group.Go(func() error {
+			<-ctx.Done()
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+			defer cancel()
+			return h.river.Stop(last)
+		})
+	}
+	group.Go(func() error { return h.log.Run(ctx) })
+	group.Go(func() error { return h.housekeep(ctx) })
+	if slices.Contains(h.Roles, "web") {
+		group.Go(func() error { return web.Serve(ctx, ln, h.router, drain) })
+	} else {
+		ln.Close()
+	}
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// works tells whether this process runs jobs.
+func (h *house) works() bool {
+	return slices.Contains(h.Roles, "work") || slices.Contains(h.Roles, "gallery")
+}
+
+// housekeep sweeps what has expired, and looks for applications whose job was lost.
+func (h *house) housekeep(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Second)
+	defer tick.Stop()
+	for {
+		for _, s := range h.sweeps {
+			if err := s.do(ctx); err != nil && ctx.Err() == nil {
+				slog.WarnContext(ctx, "sweep failed", "sweep", s.name, "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+type migrateCommand struct{}
+
+func (migrateCommand) Run(ctx context.Context, settings lazySettings) error {
+	s, err := settings()
+	if err != nil {
+		return err
+	}
+	g := &ground{Settings: s}
+	defer g.close()
+	if err := g.openDatabase(ctx); err != nil {
+		return err
+	}
+	if err := postgres.Migrate(ctx, g.pool); err != nil {
+		return err
+	}
+	return printJSON(map[string]any{"migrated": true})
+}
