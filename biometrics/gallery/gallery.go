@@ -122,16 +122,33 @@ func compare(probe Prints, e *entry) Candidate {
 	c := Candidate{Ref: e.ref}
 	for position, p := range probe {
 		if t, ok := e.prints[position]; ok {
-			s := finger.Compare(p, t)
-			c.Score += s
-			c.Fingers = append(c.Fingers, FingerScore{position, s})
+			c.Fingers = append(c.Fingers, FingerScore{position, finger.Compare(p, t)})
 		}
 	}
 	if c.Fingers == nil {
 		c = anyWithAny(probe, e)
 	}
 	slices.SortFunc(c.Fingers, func(a, b FingerScore) int { return a.Position.Code() - b.Position.Code() })
+	c.Score = together(c.Fingers)
 	return c
+}
+
+// together is what the scores of several fingers say of one person: each is the
+// −log10 of a chance, and so is the result (Fisher's method: the sum of k such
+// logarithms follows the gamma distribution of shape k). A plain sum would make
+// four fingers that are each a little alike look like a proof.
+func together(fingers []FingerScore) biometrics.Score {
+	var sum float64
+	for _, f := range fingers {
+		sum += float64(max(0, f.Score))
+	}
+	x := sum * math.Ln10
+	term, tail := 1.0, 1.0
+	for i := 1; i < len(fingers); i++ {
+		term *= x / float64(i)
+		tail += term
+	}
+	return biometrics.Score(sum - math.Log10(tail))
 }
 
 // anyWithAny takes for each finger of the probe its best among all of the other,
@@ -144,7 +161,6 @@ func anyWithAny(probe Prints, e *entry) Candidate {
 		for _, t := range e.prints {
 			best = max(best, finger.Compare(p, t)-price)
 		}
-		c.Score += best
 		c.Fingers = append(c.Fingers, FingerScore{position, best})
 	}
 	return c

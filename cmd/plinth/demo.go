@@ -157,13 +157,22 @@ func (d *demo) install(ctx context.Context) error {
 	}
 	if len(d.sheet.Staff) == 0 {
 		for _, o := range demoOfficers {
-			password := "plinth demo " + rand.Text()[:8]
-			if _, err := d.places.AddOfficer(ctx, o.name, o.role, password); err != nil {
-				return err
-			}
-			d.sheet.Staff = append(d.sheet.Staff, demoStaff{Name: o.name, Role: string(o.role), Password: password})
+			d.sheet.Staff = append(d.sheet.Staff, demoStaff{Name: o.name, Role: string(o.role), Password: "plinth demo " + rand.Text()[:8]})
 		}
-		station, err := newStation(ctx, d.places, "demo station")
+		if err := d.save(); err != nil { // before they count, or a fall here would lose them
+			return err
+		}
+	}
+	for _, o := range d.sheet.Staff {
+		if _, err := d.places.Officer(ctx, o.Name); err == nil {
+			continue
+		}
+		if _, err := d.places.AddOfficer(ctx, o.Name, place.Role(o.Role), o.Password); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(filepath.Join(d.dir, stationFile)); errors.Is(err, os.ErrNotExist) {
+		station, err := newStation(ctx, d.places, "demo station "+rand.Text()[:4])
 		if err != nil {
 			return err
 		}

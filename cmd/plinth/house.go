@@ -112,7 +112,7 @@ func (h *house) buildCredentials() (err error) {
 		return err
 	}
 	h.issuer, err = credentials.New(credentials.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Desk: h.desk, Status: h.status,
-		Grant: h.provider.Grant, Notify: h.sender.Queue, Issuer: h.URL})
+		Grant: h.provider.Grant, Notify: h.sender.Queue, Offers: h.sender.Offers, Issuer: h.URL})
 	if err == nil {
 		h.ground.changed = h.issuer.Changed
 	}
