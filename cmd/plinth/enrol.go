@@ -55,23 +55,37 @@ func (c *enrolCommand) Run(ctx context.Context, settings lazySettings) error {
 	if err != nil {
 		return err
 	}
+	worst := exitYes
 	var lines []submitted
 	for _, in := range c.Inputs {
 		line, err := c.submit(ctx, api, st, in)
 		if err != nil {
-			return err
+			// One bad directory must not stop those after it.
+			fmt.Fprintln(os.Stderr, in)
+			worst = max(worst, answer(err))
+			continue
 		}
-		if line != nil {
-			lines = append(lines, *line)
-			if !c.Wait {
-				if err := printJSON(line); err != nil {
-					return err
-				}
+		if line == nil {
+			continue
+		}
+		lines = append(lines, *line)
+		if !c.Wait {
+			if err := printJSON(line); err != nil {
+				return err
 			}
 		}
 	}
 	if c.Wait {
-		return c.wait(ctx, api, lines)
+		refused, err := c.wait(ctx, api, lines)
+		if err != nil {
+			return err
+		}
+		if refused {
+			worst = max(worst, exitNo)
+		}
+	}
+	if worst != exitYes {
+		return exit(worst)
 	}
 	return nil
 }
@@ -112,35 +126,31 @@ func readPacket(ctx context.Context, api *officeClient, st station, in string) (
 		PacketKeyID: sealTo.KeyID, PacketKey: sealTo.PublicKey, Created: time.Now()})
 }
 
-// wait asks until every application has an outcome; exit code 1 when one was
-// not accepted.
-func (c *enrolCommand) wait(ctx context.Context, api *officeClient, lines []submitted) error {
+// wait asks until every application has an outcome, and tells whether one was
+// refused.
+func (c *enrolCommand) wait(ctx context.Context, api *officeClient, lines []submitted) (refused bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
-	refused := false
 	for _, line := range lines {
 		for {
 			if err := api.call(ctx, "GET", "/api/v1/applications/"+line.Application, nil, &line); err != nil {
-				return err
+				return refused, err
 			}
 			if settled(line.State) {
 				break
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("application %s is still %s; ask later with: plinth application %s", line.Application, line.State, line.Application)
+				return refused, fmt.Errorf("application %s is still %s; ask later with: plinth application %s", line.Application, line.State, line.Application)
 			case <-time.After(200 * time.Millisecond):
 			}
 		}
-		refused = refused || line.State == "rejected"
+		refused = refused || line.State == string(enrol.Rejected)
 		if err := printJSON(line); err != nil {
-			return err
+			return refused, err
 		}
 	}
-	if refused {
-		return exit(exitNo)
-	}
-	return nil
+	return refused, nil
 }
 
 // settled tells whether nothing will happen any more without a person.

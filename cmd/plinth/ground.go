@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -89,7 +90,7 @@ func (g *ground) openPeople(ctx context.Context) error {
 	if g.ring, err = keys.Open(ctx, g.pool, root); err != nil {
 		return err
 	}
-	if g.log, err = audit.New(audit.Config{Pool: g.pool, Ring: g.ring, Origin: g.URL.Host + "/audit"}); err != nil {
+	if g.log, err = audit.New(audit.Config{Pool: g.pool, Ring: g.ring, Origin: auditOrigin(g.ring)}); err != nil {
 		return err
 	}
 	schema := registry.DefaultSchema()
@@ -110,6 +111,14 @@ func (g *ground) openPeople(ctx context.Context) error {
 	}
 	g.partners, err = partner.New(partner.Config{Pool: g.pool})
 	return err
+}
+
+// auditOrigin names the log after its first key: unlike our address, that never
+// changes.
+func auditOrigin(ring *keys.Ring) string {
+	all := slices.DeleteFunc(ring.List(), func(k keys.Info) bool { return k.Domain != keys.Audit })
+	first := slices.MinFunc(all, func(a, b keys.Info) int { return a.Created.Compare(b.Created) })
+	return "plinth/audit/" + first.ID
 }
 
 // root opens the root key: a token, or the file in the data directory.
