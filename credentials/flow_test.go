@@ -57,7 +57,7 @@ func (h *house) judge(t *testing.T, shown []byte, status fetching) verifier.Verd
 	t.Helper()
 	list, err := h.TrustList()
 	must(t, err)
-	v, err := verifier.New(verifier.Config{Trust: list, Status: status, Now: h.now})
+	v, err := verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Status: status, Now: h.now})
 	must(t, err)
 	verdict, err := v.Check(t.Context(), shown)
 	must(t, err)
@@ -134,7 +134,7 @@ func TestRevocationReachesTheVerifier(t *testing.T) {
 	h := newHouse(t)
 	list, err := h.TrustList()
 	must(t, err)
-	v, err := verifier.New(verifier.Config{Trust: list, Status: fetch, Now: h.now})
+	v, err := verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Status: fetch, Now: h.now})
 	must(t, err)
 	documents := map[string][]byte{FormatVC: h.assisted(t, FormatVC), FormatQR: h.assisted(t, FormatQR), FormatQRText: h.assisted(t, FormatQRText)}
 	for format, shown := range documents {
@@ -204,7 +204,7 @@ func TestFlippedBitIsRefused(t *testing.T) {
 		document := h.assisted(t, format)
 		list, err := h.TrustList()
 		must(t, err)
-		v, err := verifier.New(verifier.Config{Trust: list, Now: h.now})
+		v, err := verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Now: h.now})
 		must(t, err)
 		for at := 0; at < len(document); at += 1 + len(document)/97 {
 			broken := bytes.Clone(document)

@@ -15,8 +15,10 @@ import (
 	"github.com/plinth-id/plinth/biometrics/gallery"
 	"github.com/plinth-id/plinth/credentials"
 	"github.com/plinth-id/plinth/credentials/status"
+	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/verifier"
 	"github.com/plinth-id/plinth/internal/blob"
+	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/oidc"
@@ -170,15 +172,13 @@ func (h *house) guards() {
 }
 
 func (h *house) buildRouter() error {
-	trust, err := h.issuer.TrustList()
+	checker, err := verifier.New(verifier.Config{Trust: h.trusted, Status: h.fetchStatus})
 	if err != nil {
 		return err
 	}
-	checker, err := verifier.New(verifier.Config{Trust: trust, Status: h.fetchStatus})
-	if err != nil {
-		return err
-	}
-	h.router = web.New(web.Config{Public: h.URL, Proxies: h.Proxies, ErrorPage: problemPage})
+	h.router = web.New(web.Config{Public: h.URL, Proxies: h.Proxies, ErrorPage: problemPage, Again: &web.IdempotencyConfig{Pool: h.pool, PRF: h.ring.PRF,
+		Seal: func(plain, ad []byte) ([]byte, error) { return h.ring.Seal(keys.Sessions, plain, ad) },
+		Open: func(sealed, ad []byte) ([]byte, error) { return h.ring.Open(keys.Sessions, sealed, ad) }}})
 	h.guards()
 	h.doors()
 	h.places.Routes(h.router)
@@ -188,4 +188,13 @@ func (h *house) buildRouter() error {
 	h.status.Routes(h.router)
 	checker.Routes(h.router)
 	return nil
+}
+
+// trusted are the issuers that our own page believes: we, with the keys of now.
+func (h *house) trusted() vc.TrustList {
+	list, err := h.issuer.TrustList()
+	if err != nil {
+		slog.Error("reading the issuing keys failed", "error", err)
+	}
+	return list
 }

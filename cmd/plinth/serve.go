@@ -50,7 +50,7 @@ func (serveCommand) Run(ctx context.Context, settings lazySettings) error {
 
 // logTo sets the one logger: JSON lines on stderr.
 func logTo(level slog.Level) {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+	slog.SetDefault(slog.New(web.Logging(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))))
 }
 
 // listen opens the port, with TLS when we hold a certificate.

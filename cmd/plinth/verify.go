@@ -30,7 +30,7 @@ func (c *verifyCommand) Run(ctx context.Context, settings lazySettings) error {
 	if err != nil {
 		return err
 	}
-	config := verifier.Config{Trust: trust}
+	config := verifier.Config{Trust: func() vc.TrustList { return trust }}
 	if !c.Offline {
 		config.Status = func(ctx context.Context, address string) ([]byte, error) { return fetch(ctx, client, address) }
 	}

@@ -61,7 +61,7 @@ func (v *Verifier) open(ctx context.Context, text []byte) (shown, error) {
 
 func (v *Verifier) openVC(ctx context.Context, format string, document []byte) (shown, error) {
 	s := shown{format: format}
-	c, err := vc.Verify(ctx, document, vc.VerifyOptions{Keys: v.Trust.Resolve, Now: v.Now})
+	c, err := vc.Verify(ctx, document, vc.VerifyOptions{Keys: v.Trust().Resolve, Now: v.Now})
 	if errors.Is(err, vc.ErrExpired) || errors.Is(err, vc.ErrNotYetValid) {
 		s.timing, err = err, nil
 	}
@@ -111,7 +111,7 @@ func (v *Verifier) openCode(text string) (shown, error) {
 	if err != nil {
 		return s, err
 	}
-	err = d.Verify(qr.Trusted(v.Trust), v.Now())
+	err = d.Verify(qr.Trusted(v.Trust()), v.Now())
 	if errors.Is(err, qr.ErrExpired) || errors.Is(err, qr.ErrNotYetValid) {
 		s.timing, err = err, nil
 	}

@@ -116,7 +116,7 @@ const (
 
 // openList checks a BitstringStatusListCredential and unfolds it.
 func (v *Verifier) openList(ctx context.Context, raw []byte) (list, time.Duration, error) {
-	c, err := vc.Verify(ctx, raw, vc.VerifyOptions{Keys: v.Trust.Resolve, Now: v.Now})
+	c, err := vc.Verify(ctx, raw, vc.VerifyOptions{Keys: v.Trust().Resolve, Now: v.Now})
 	if err != nil {
 		return list{}, 0, fmt.Errorf("%w: %w", errRefused, err)
 	}

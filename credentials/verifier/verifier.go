@@ -15,7 +15,7 @@ import (
 
 // Config is what a Verifier works with.
 type Config struct {
-	Trust  vc.TrustList                                              // the issuers that are believed
+	Trust  func() vc.TrustList                                       // the issuers that are believed now: their keys change
 	Status func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
 	Now    func() time.Time                                          // nil means time.Now
 }

@@ -49,7 +49,7 @@ func must[T any](value T, err error) T {
 func trusting(status func(context.Context, string) ([]byte, error)) *Verifier {
 	list := vc.TrustList{Issuers: []vc.TrustedIssuer{{ID: did, Name: "Example",
 		Keys: []vc.TrustedKey{{ID: did + "#k", PublicKeyMultibase: must(vc.Multikey(key.Public()))}}}}}
-	return must(New(Config{Trust: list, Status: status, Now: func() time.Time { return noon }}))
+	return must(New(Config{Trust: func() vc.TrustList { return list }, Status: status, Now: func() time.Time { return noon }}))
 }
 
 func code(c qr.Claims) string {
@@ -140,7 +140,7 @@ func TestStatusListIsHeldForItsTime(t *testing.T) {
 }
 
 func TestStatusOfAnUnknownKindIsNotPassedOver(t *testing.T) {
-	c, err := vc.Verify(t.Context(), document(nil), vc.VerifyOptions{Keys: trusting(nil).Trust.Resolve, Now: func() time.Time { return noon }})
+	c, err := vc.Verify(t.Context(), document(nil), vc.VerifyOptions{Keys: trusting(nil).Trust().Resolve, Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ type Config struct {
 	MaxBody   int64                                                      // bytes a body may have; 0 means 1 MiB
 	Proxies   []netip.Prefix                                             // address ranges whose X-Forwarded-For is believed
 	ErrorPage func(c *gin.Context, status int, fault *fault.Fault) error // for people; nil means problem documents for all
+	Again     *IdempotencyConfig                                         // makes every changing call behind a guard safe to send again; nil means none
 }
 
 // Route is one entry of the table of who may do what.
@@ -110,6 +111,9 @@ func (r *Router) Handle(method, path string, who Caller, h func(*gin.Context) er
 	d := door{who: who, limit: r.config.MaxBody, guard: guard, handle: h}
 	for _, option := range options {
 		option(&d)
+	}
+	if r.config.Again != nil && guard != nil && method != http.MethodGet {
+		Idempotency(*r.config.Again)(&d)
 	}
 	for _, wrap := range d.wraps {
 		d.handle = wrap(d.handle)
