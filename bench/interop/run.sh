@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Independent clients against a running demo: openid-client logs in, Digital
+# Bazaar's libraries verify a credential, and refuse a changed one.
+set -eu
+cd "$(dirname "$0")"
+work="$(mktemp -d)"
+chmod 755 "$work" # the private Postgres runs as another user when we are root
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+npm install --no-fund --no-audit --no-package-lock --loglevel=error
+
+export PLINTH_LISTEN=127.0.0.1:18098 PLINTH_URL=http://localhost:18098 PLINTH_DATA="$work/demo"
+../../plinth demo --data "$PLINTH_DATA" >"$work/out" 2>"$work/err" &
+server=$!
+until grep -q 'Plinth is ready' "$work/out"; do
+  kill -0 "$server" 2>/dev/null || { cat "$work/err" >&2; exit 3; }
+  sleep 0.1
+done
+
+say() { printf '%-28s' "$1"; }
+say 'openid-client logs in'
+node login.mjs "$PLINTH_DATA/demo.json"
+
+uin="$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).people[0].uin' "$PLINTH_DATA/demo.json")"
+../../plinth issue --uin "$uin" --format ldp_vc >"$work/vc.json"
+node -e '
+  const [url, out] = process.argv.slice(1);
+  const get = async path => (await fetch(url + path)).json();
+  const context = "/contexts/identity/v1";
+  Promise.all([get("/.well-known/did.json"), get(context)]).then(([didDocument, own]) =>
+    require("fs").writeFileSync(out, JSON.stringify({didDocument, contexts: {[url + context]: own}})));
+' "$PLINTH_URL" "$work/world.json"
+say '@digitalbazaar/vc verifies'
+node vc-verify.mjs "$work/vc.json" "$work/world.json"
+say '… and refuses a changed one'
+sed 's/"birthDate":"19/"birthDate":"18/' "$work/vc.json" >"$work/changed.json"
+cmp -s "$work/vc.json" "$work/changed.json" && { echo 'nothing was changed' >&2; exit 3; }
+if node vc-verify.mjs "$work/changed.json" "$work/world.json"; then exit 1; fi
