@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/plinth-id/plinth/biometrics/gallery"
 	"github.com/plinth-id/plinth/credentials"
@@ -39,6 +40,8 @@ type house struct {
 	issuer   *credentials.Issuer
 	status   *status.Publisher
 	router   *web.Router
+	tracer   trace.Tracer                // nil: nobody collects spans
+	flush    func(context.Context) error // sends the last spans
 	sweeps   []sweep
 }
 
@@ -51,6 +54,10 @@ type sweep struct {
 // openHouse composes the parts; nothing runs yet.
 func openHouse(ctx context.Context, g *ground) (*house, error) {
 	h := &house{ground: g}
+	var err error
+	if h.tracer, h.flush, err = tracing(ctx, g.OTel); err != nil {
+		return nil, err
+	}
 	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildOffice, h.buildRiver, h.buildRouter} {
 		if err := build(); err != nil {
 			return nil, err
@@ -176,7 +183,7 @@ func (h *house) buildRouter() error {
 	if err != nil {
 		return err
 	}
-	h.router = web.New(web.Config{Public: h.URL, Proxies: h.Proxies, ErrorPage: problemPage, Again: &web.IdempotencyConfig{Pool: h.pool, PRF: h.ring.PRF,
+	h.router = web.New(web.Config{Public: h.URL, Proxies: h.Proxies, ErrorPage: problemPage, Tracer: h.tracer, Again: &web.IdempotencyConfig{Pool: h.pool, PRF: h.ring.PRF,
 		Seal: func(plain, ad []byte) ([]byte, error) { return h.ring.Seal(keys.Sessions, plain, ad) },
 		Open: func(sealed, ad []byte) ([]byte, error) { return h.ring.Open(keys.Sessions, sealed, ad) }}})
 	h.guards()

@@ -93,6 +93,11 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 		ln.Close()
 	}
 	err := group.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := h.flush(last); err != nil {
+		slog.WarnContext(last, "sending the last spans failed", "error", err)
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -27,6 +27,7 @@ type Settings struct {
 	Data        string
 	Passphrase  string
 	PKCS11      PKCS11
+	OTel        string
 	BlobURL     string
 	SMTP        string
 	SMS         string
@@ -86,6 +87,13 @@ var keyList = []key{
 		if s.Log.UnmarshalText([]byte(v)) != nil {
 			return fmt.Errorf("%q is no level; use debug, info, warn or error", v)
 		}
+		return nil
+	}},
+	{"PLINTH_OTEL_ENDPOINT", "", "OpenTelemetry collector (OTLP over HTTP) that gets a span of each request, http://host:4318", func(s *Settings, v string) error {
+		if u, err := url.Parse(v); v != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			return errors.New("needs a URL, as in http://collector:4318")
+		}
+		s.OTel = v
 		return nil
 	}},
 	{"PLINTH_UIN_DIGITS", "10", "length of new identity numbers: 10, 11 or 12 (see doctor for the capacity)", func(s *Settings, v string) (err error) {

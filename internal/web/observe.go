@@ -14,6 +14,10 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/plinth-id/plinth/internal/fault"
 )
@@ -45,12 +49,14 @@ func (r *Router) observe(c *gin.Context) {
 	id := rand.Text()
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestIDKey{}, id))
 	c.Header("X-Request-Id", id)
-	c.Next()
-
 	route := c.FullPath()
 	if route == "" {
 		route = "unmatched"
 	}
+	end := r.span(c, route)
+	c.Next()
+	end()
+
 	caller, _ := c.Get(callerKey)
 	line := []slog.Attr{slog.String("method", method(c.Request.Method)), slog.String("route", route),
 		slog.Int("status", c.Writer.Status()), slog.Int("bytes", max(0, c.Writer.Size())),
@@ -67,6 +73,25 @@ func (r *Router) observe(c *gin.Context) {
 	r.config.Log.LogAttrs(c.Request.Context(), level, "request", line...)
 	if c.GetBool(brokenKey) {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// span begins what a collector learns of a request: no more than its line has.
+func (r *Router) span(c *gin.Context, route string) (end func()) {
+	if r.config.Tracer == nil {
+		return func() {}
+	}
+	parent := propagation.TraceContext{}.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header))
+	ctx, span := r.config.Tracer.Start(parent, method(c.Request.Method)+" "+route, trace.WithSpanKind(trace.SpanKindServer))
+	c.Request = c.Request.WithContext(ctx)
+	return func() {
+		status := c.Writer.Status()
+		span.SetAttributes(attribute.String("http.request.method", method(c.Request.Method)), attribute.String("http.route", route),
+			attribute.Int("http.response.status_code", status))
+		if status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, "")
+		}
+		span.End()
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/plinth-id/plinth/internal/fault"
 )
@@ -39,6 +40,7 @@ type Config struct {
 	MaxBody   int64                                                      // bytes a body may have; 0 means 1 MiB
 	Proxies   []netip.Prefix                                             // address ranges whose X-Forwarded-For is believed
 	ErrorPage func(c *gin.Context, status int, fault *fault.Fault) error // for people; nil means problem documents for all
+	Tracer    trace.Tracer                                               // gets a span of each request; nil means none
 	Again     *IdempotencyConfig                                         // makes every changing call behind a guard safe to send again; nil means none
 }
 

@@ -52,7 +52,7 @@ type worker struct {
 func (*worker) Timeout(*river.Job[job]) time.Duration { return 10 * time.Minute }
 
 // NextRetry is after 1, 2, 4 … 60 seconds.
-func (w *worker) NextRetry(j *river.Job[job]) time.Time { return time.Now().Add(pause(j.Attempt)) }
+func (w *worker) NextRetry(j *river.Job[job]) time.Time { return w.office.Now().Add(pause(j.Attempt)) }
 
 func pause(attempt int) time.Duration { return min(time.Second<<min(attempt-1, 6), time.Minute) }
 
