@@ -27,9 +27,9 @@ type Config struct {
 	Ring     *keys.Ring
 	Registry *registry.Registry
 	Queue    func(ctx context.Context, tx pgx.Tx, m notify.Message) error // notify.Sender.Queue
-	Offers   func(notify.Channel) bool                                   // notify.Sender.Offers
-	Demo     bool                                                        // every code is 111111
-	Now      func() time.Time                                            // nil means time.Now
+	Offers   func(notify.Channel) bool                                    // notify.Sender.Offers
+	Demo     bool                                                         // every code is 111111
+	Now      func() time.Time                                             // nil means time.Now
 }
 
 // Desk proves who people are.

@@ -19,16 +19,16 @@ import (
 // person out of the known device. An address range has a budget over all
 // persons, against trying one guess on each of many.
 const (
-	day                = 24 * time.Hour
-	failuresKnown      = 20 // per known device, a day
-	failuresStrangers  = 50 // per person, all strangers together, a day
-	failuresFromRange  = 10 // per person and address range, an hour
-	failuresRange      = 300
-	codesKnown         = 20
-	codesStrangers     = 10 // per person and address range, a day
-	codesAllStrangers  = 40 // per person, a day
-	codesRange         = 2000
-	deviceRemembered   = 180 * day
+	day               = 24 * time.Hour
+	failuresKnown     = 20 // per known device, a day
+	failuresStrangers = 50 // per person, all strangers together, a day
+	failuresFromRange = 10 // per person and address range, an hour
+	failuresRange     = 300
+	codesKnown        = 20
+	codesStrangers    = 10 // per person and address range, a day
+	codesAllStrangers = 40 // per person, a day
+	codesRange        = 2000
+	deviceRemembered  = 180 * day
 )
 
 // budget is how often something may be done in a window.
