@@ -334,7 +334,7 @@ func secrets(ring *Ring, more ...[]byte) map[string]bool {
 	forms := make(map[string]bool)
 	for _, s := range all {
 		piece := s[len(s)-16:] // the end: PKCS#8 begins the same for all
-		if bytes.HasPrefix(s, []byte{0x30}) {
+		if len(s) > 64 && s[0] == 0x30 {
 			piece = s[36:52] // the scalar of P-256
 		}
 		forms[string(piece)] = true
