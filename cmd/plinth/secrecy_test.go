@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -130,6 +132,10 @@ func forms(needle []byte) map[string][]byte {
 	all := map[string][]byte{"as it is": needle, "in hexadecimal": []byte(hex.EncodeToString(needle))}
 	if quoted, err := json.Marshal(string(needle)); err == nil {
 		all["in JSON"] = quoted[1 : len(quoted)-1]
+	}
+	for skip := range 3 { // whatever stands before it
+		encoded := base64.RawStdEncoding.EncodeToString(append(make([]byte, skip), needle...))
+		all[fmt.Sprintf("in base64, %d bytes in", skip)] = []byte(encoded[(skip*8+5)/6 : len(encoded)-1])
 	}
 	var wide []byte
 	for _, unit := range utf16.Encode([]rune(string(needle))) {
