@@ -45,6 +45,15 @@ type NewIdentity struct {
 	Portrait    []byte
 }
 
+// String shows nothing of the person.
+func (n NewIdentity) String() string { return "application " + n.Application.String() }
+
+// GoString is String.
+func (n NewIdentity) GoString() string { return n.String() }
+
+// LogValue is String.
+func (n NewIdentity) LogValue() slog.Value { return slog.StringValue(n.String()) }
+
 // Assigned is what a person got.
 type Assigned struct {
 	Person uuid.UUID
@@ -114,10 +123,11 @@ func (r *Registry) place(ctx context.Context, tx pgx.Tx, key keys.PersonKey, per
 			return UIN{}, err
 		}
 		// A retired lookup key may have stored this number under another hash.
-		if _, err := findByUIN(ctx, tx, r.Ring.LookupAll("uin", u.digits)); !errors.Is(err, pgx.ErrNoRows) {
-			if err != nil {
-				return UIN{}, fmt.Errorf("assigning: %w", err)
-			}
+		taken, err := uinTaken(ctx, tx, r.Ring.LookupAll("uin", u.digits))
+		if err != nil {
+			return UIN{}, fmt.Errorf("assigning: %w", err)
+		}
+		if taken {
 			continue
 		}
 		row.UINLookup = r.Ring.Lookup("uin", u.digits)
@@ -154,10 +164,7 @@ func (r *Registry) assignedTo(ctx context.Context, tx pgx.Tx, application uuid.U
 
 // Read opens an identity.
 func (r *Registry) Read(ctx context.Context, db postgres.DB, person uuid.UUID) (Identity, error) {
-	key, err := r.Ring.Person(ctx, db, person)
-	if errors.Is(err, keys.ErrErased) {
-		return Identity{}, errUnknown
-	}
+	key, err := r.key(ctx, db, person)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -189,7 +196,7 @@ func (r *Registry) Read(ctx context.Context, db postgres.DB, person uuid.UUID) (
 
 // Templates opens a person's biometric templates.
 func (r *Registry) Templates(ctx context.Context, db postgres.DB, person uuid.UUID) (map[biometrics.Position][]byte, error) {
-	key, err := r.Ring.Person(ctx, db, person)
+	key, err := r.key(ctx, db, person)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +215,7 @@ func (r *Registry) Templates(ctx context.Context, db postgres.DB, person uuid.UU
 
 // CreateVID gives a person one more VID.
 func (r *Registry) CreateVID(ctx context.Context, tx pgx.Tx, person uuid.UUID) (VID, error) {
-	key, err := r.Ring.Person(ctx, tx, person)
+	key, err := r.key(ctx, tx, person)
 	if err != nil {
 		return VID{}, err
 	}
@@ -234,7 +241,7 @@ func (r *Registry) CreateVID(ctx context.Context, tx pgx.Tx, person uuid.UUID) (
 
 // VIDs lists a person's active VIDs, the oldest first.
 func (r *Registry) VIDs(ctx context.Context, db postgres.DB, person uuid.UUID) ([]VID, error) {
-	key, err := r.Ring.Person(ctx, db, person)
+	key, err := r.key(ctx, db, person)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
@@ -88,8 +89,20 @@ func found(person uuid.UUID, err error) (uuid.UUID, error) {
 	return person, nil
 }
 
+// key is a person's key; who was erased is as unknown as who never was.
+func (r *Registry) key(ctx context.Context, db postgres.DB, person uuid.UUID) (keys.PersonKey, error) {
+	key, err := r.Ring.Person(ctx, db, person)
+	if errors.Is(err, keys.ErrErased) {
+		return key, errUnknown.Because(err)
+	}
+	return key, err
+}
+
 // SetStatus deactivates, blocks or reactivates an identity.
 func (r *Registry) SetStatus(ctx context.Context, tx pgx.Tx, person uuid.UUID, from, to Status) error {
+	if from == to || to != Active && to != Deactivated && to != Blocked {
+		return fault.New(fault.Invalid, "An identity is made active, deactivated or blocked. Choose one that it is not.")
+	}
 	done, err := setStatus(ctx, tx, person, from, to, r.Now())
 	if err != nil {
 		return fmt.Errorf("changing a status: %w", err)
@@ -97,8 +110,9 @@ func (r *Registry) SetStatus(ctx context.Context, tx pgx.Tx, person uuid.UUID, f
 	if !done {
 		return fault.New(fault.Conflict, "This identity is not in that state any more. Look at it again.")
 	}
-	if r.OnChange == nil {
-		return nil
+	err = audit.Append(ctx, tx, audit.Entry{Event: audit.StatusChanged, Person: person, Details: map[string]string{"from": string(from), "to": string(to)}})
+	if err != nil || r.OnChange == nil {
+		return err
 	}
 	return r.OnChange(ctx, tx, Change{Person: person, Status: to})
 }
@@ -114,7 +128,7 @@ func (r *Registry) Status(ctx context.Context, db postgres.DB) (digits int, capa
 // kept, so that it outlives every key.
 func (r *Registry) Pairwise(ctx context.Context, db postgres.DB, sector string, person uuid.UUID) (string, error) {
 	row := r.Ring.PRF("pairwise row", []byte(sector), person[:])
-	key, err := r.Ring.Person(ctx, db, person)
+	key, err := r.key(ctx, db, person)
 	if err != nil {
 		return "", err
 	}

@@ -56,6 +56,12 @@ func findByUIN(ctx context.Context, db postgres.DB, lookups [][]byte) (person uu
 	return person, err
 }
 
+// uinTaken asks whether a number was ever given out, to whomever.
+func uinTaken(ctx context.Context, db postgres.DB, lookups [][]byte) (taken bool, err error) {
+	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM registry_identity WHERE uin_lookup = ANY($1))`, lookups).Scan(&taken)
+	return taken, err
+}
+
 func findByVID(ctx context.Context, db postgres.DB, lookups [][]byte) (person uuid.UUID, err error) {
 	err = db.QueryRow(ctx, `SELECT v.person FROM registry_vid v JOIN registry_identity i ON i.person = v.person
 		WHERE v.vid_lookup = ANY($1) AND v.state = 'active' AND i.status = 'active'`, lookups).Scan(&person)
