@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/plinth-id/plinth/internal/audit"
+	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/notify"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/registry"
@@ -52,8 +53,12 @@ func (d *Desk) SendCode(ctx context.Context, r CodeRequest) (Sent, error) {
 		if err != nil {
 			return err
 		}
-		id := uuid.New()
-		if err := insertCode(ctx, tx, id, transaction(r.Client, r.Transaction), who.person, d.mac(who.person, code), sent.Expires); err != nil {
+		in := transaction(r.Client, r.Transaction)
+		// A guess must be compared with one code, not with all that were sent.
+		if err := dropCodes(ctx, tx, in, who.person); err != nil {
+			return fmt.Errorf("keeping a code: %w", err)
+		}
+		if err := insertCode(ctx, tx, uuid.New(), in, who.person, d.mac(who.person, code), sent.Expires); err != nil {
 			return fmt.Errorf("keeping a code: %w", err)
 		}
 		if !who.exists {
@@ -92,6 +97,9 @@ func (d *Desk) mac(person uuid.UUID, code string) []byte {
 // dispatch queues the message by the better channel that the person has.
 func (d *Desk) dispatch(ctx context.Context, tx pgx.Tx, person uuid.UUID, code, client string) error {
 	i, err := d.Registry.Read(ctx, tx, person)
+	if fault.Is(err, fault.NotFound) {
+		return nil // erased since: as somebody who never was
+	}
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ func (d *Desk) fingerFits(a Attempt, probe finger.Template) factor {
 			return false, nil
 		}
 		enrolled, err := d.Registry.Templates(ctx, tx, who.person)
+		if fault.Is(err, fault.NotFound) {
+			return false, nil // erased since: as somebody who never was
+		}
 		if err != nil {
 			return false, err
 		}

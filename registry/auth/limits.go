@@ -71,21 +71,24 @@ func (d *Desk) codes(person uuid.UUID, device, from string) []budget {
 	}
 }
 
-// spend takes one from each budget; false when one is used up. The rows are
-// locked until the transaction ends, so two attempts cannot share the last one.
+// spend takes one from each budget; false when one is used up, and then none is
+// spent: an attacker whose range is at its end must not use up what the person's
+// other strangers have. The rows are locked until the transaction ends, so two
+// attempts cannot share the last one.
 func spend(ctx context.Context, tx pgx.Tx, budgets []budget, now time.Time) (bool, error) {
-	free := true
-	for _, b := range budgets {
-		ok, err := takeOne(ctx, tx, b, now)
+	for i, b := range budgets {
+		free, err := takeOne(ctx, tx, b, now)
 		if err != nil {
 			return false, err
 		}
-		free = free && ok
+		if !free {
+			return false, refund(ctx, tx, budgets[:i])
+		}
 	}
-	return free, nil
+	return true, nil
 }
 
-// refund gives back what an attempt that passed had spent.
+// refund gives back what an attempt had spent that passed or was not judged.
 func refund(ctx context.Context, tx pgx.Tx, budgets []budget) error {
 	for _, b := range budgets {
 		if err := giveBack(ctx, tx, b.key); err != nil {

@@ -60,6 +60,12 @@ type Terms struct {
 	Configurations []string // credential configurations
 }
 
+// clone keeps a grant as it was made, whatever becomes of what it was made from.
+func (t Terms) clone() Terms {
+	t.Scopes, t.Claims, t.Configurations = slices.Clone(t.Scopes), slices.Clone(t.Claims), slices.Clone(t.Configurations)
+	return t
+}
+
 // Grant is what a proven person, or somebody whom an officer vouches for, may be
 // given. The zero one gives nothing.
 type Grant struct {
@@ -121,7 +127,7 @@ func (d *Desk) Grant(p Proof, t Terms) (Grant, error) {
 	if p.Zero() || d.Now().Sub(p.at) > proofLife {
 		return Grant{}, errNoProof
 	}
-	return Grant{person: p.person, terms: t, acr: p.acr, amr: p.amr, at: p.at}, nil
+	return Grant{person: p.person, terms: t.clone(), acr: p.acr, amr: p.amr, at: p.at}, nil
 }
 
 // leastReason keeps a reason from being a dot.
@@ -144,7 +150,7 @@ func (d *Desk) Vouch(ctx context.Context, tx pgx.Tx, v Voucher, person uuid.UUID
 	if err != nil {
 		return Grant{}, err
 	}
-	return Grant{person: i.Person, terms: t, at: d.Now(), voucher: v}, nil
+	return Grant{person: i.Person, terms: t.clone(), at: d.Now(), voucher: v}, nil
 }
 
 // sealed is the form of proofs and grants at rest.

@@ -16,6 +16,12 @@ func insertCode(ctx context.Context, db postgres.DB, id uuid.UUID, in []byte, pe
 	return err
 }
 
+// dropCodes drops the codes of a transaction that were not spent.
+func dropCodes(ctx context.Context, db postgres.DB, in []byte, person uuid.UUID) error {
+	_, err := db.Exec(ctx, `DELETE FROM auth_code WHERE transaction = $1 AND person = $2 AND used_at IS NULL`, in, person)
+	return err
+}
+
 // spendCode spends a code of this transaction, once.
 func spendCode(ctx context.Context, db postgres.DB, in []byte, person uuid.UUID, code []byte, now time.Time) (bool, error) {
 	tag, err := db.Exec(ctx, `UPDATE auth_code SET used_at = $4
