@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -42,13 +43,18 @@ func checkPassword(password, name string) error {
 		return refuse("must have at least 12 characters")
 	case n > longest:
 		return refuse("must have at most 128 characters")
-	case strings.Contains(lower, name) || lower == strings.Repeat(lower[:1], len(lower)):
+	case strings.Contains(lower, name) || isOneLetter(lower):
 		return refuse("is too easy to guess")
 	}
 	if slices.Contains(common, lower) || slices.Contains(ourWords, strings.TrimRight(lower, "0123456789!. ")) {
 		return refuse("is too easy to guess")
 	}
 	return nil
+}
+
+func isOneLetter(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return strings.Trim(s, string(first)) == ""
 }
 
 // Argon2id with 19 MiB and 2 passes (OWASP's recommendation).
@@ -60,11 +66,7 @@ const (
 func hashPassword(password string) string {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
-	return fmt.Sprintf("argon2id$%d$%d$%s$%s", passes, memory, encode(salt), encode(derive(password, salt)))
-}
-
-func derive(password string, salt []byte) []byte {
-	return argon2.IDKey([]byte(password), salt, passes, memory, 1, 32)
+	return fmt.Sprintf("argon2id$%d$%d$%s$%s", passes, memory, encode(salt), encode(argon2.IDKey([]byte(password), salt, passes, memory, 1, 32)))
 }
 
 func encode(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
@@ -73,14 +75,19 @@ func encode(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
 // takes as long.
 var nobody = hashPassword("there is nobody of this name")
 
+// passwordFits derives as the hash says that it was derived, so that the costs may
+// grow without making any officer's password wrong.
 func passwordFits(hash, password string) bool {
 	parts := strings.Split(hash, "$")
-	if len(parts) != 5 || parts[0] != "argon2id" {
+	if len(parts) != 5 || parts[0] != "argon2id" || len(password) > 4*longest {
 		return false
 	}
-	salt, err := base64.RawStdEncoding.DecodeString(parts[3])
-	if err != nil || len(password) > 4*longest {
+	times, badTimes := strconv.ParseUint(parts[1], 10, 8)
+	kibibytes, badMemory := strconv.ParseUint(parts[2], 10, 21)
+	salt, badSalt := base64.RawStdEncoding.DecodeString(parts[3])
+	if badTimes != nil || badMemory != nil || badSalt != nil || times == 0 {
 		return false
 	}
-	return subtle.ConstantTimeCompare([]byte(encode(derive(password, salt))), []byte(parts[4])) == 1
+	derived := argon2.IDKey([]byte(password), salt, uint32(times), uint32(kibibytes), 1, 32)
+	return subtle.ConstantTimeCompare([]byte(encode(derived)), []byte(parts[4])) == 1
 }

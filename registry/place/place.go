@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -93,11 +96,20 @@ func (d *Directory) Officers(ctx context.Context) ([]Officer, error) { return al
 
 // Officer finds an officer by name.
 func (d *Directory) Officer(ctx context.Context, name string) (Officer, error) {
-	o, _, err := officerByName(ctx, d.Pool, name)
+	o, _, err := d.named(ctx, name)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, fault.New(fault.NotFound, "There is no officer with this name. List the officers to see who there are.")
 	}
 	return o, err
+}
+
+// named finds an officer and the hash of the password; pgx.ErrNoRows: there is
+// none. What is no name is not asked for: some bytes the database refuses.
+func (d *Directory) named(ctx context.Context, name string) (Officer, string, error) {
+	if !nameForm.MatchString(name) {
+		return Officer{}, "", pgx.ErrNoRows
+	}
+	return officerByName(ctx, d.Pool, name)
 }
 
 // Station is a place where packets are made; it signs each.
@@ -111,8 +123,8 @@ type Station struct {
 // AddStation registers a station by its public key.
 func (d *Directory) AddStation(ctx context.Context, name string, public ed25519.PublicKey) (Station, error) {
 	s := Station{ID: uuid.New(), Name: name, Public: public}
-	if len(public) != ed25519.PublicKeySize || name == "" || len(name) > 64 {
-		return s, fault.New(fault.Invalid, "A station has a name of up to 64 characters and an Ed25519 key. Correct them.")
+	if len(public) != ed25519.PublicKeySize || name == "" || len(name) > 64 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return s, fault.New(fault.Invalid, "A station has a name of up to 64 characters in one line and an Ed25519 key. Correct them.")
 	}
 	err := postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) error {
 		if err := insertStation(ctx, tx, s, d.Now()); err != nil {

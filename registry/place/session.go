@@ -24,7 +24,8 @@ const (
 )
 
 // After this many failures in a row from one address range a name waits; from
-// other ranges it does not, so that nobody can be shut out from afar.
+// other ranges it does not, so that nobody can be shut out from afar. An attempt
+// counts when it begins, and is forgotten when it passes.
 const (
 	patience = 5
 	pause    = time.Minute
@@ -35,14 +36,14 @@ var errSignIn = fault.New(fault.Unauthenticated, "The name or the password is wr
 // SignIn opens a session; from is the caller's address range.
 func (d *Directory) SignIn(ctx context.Context, name, password, from string) (token string, o Officer, err error) {
 	attempt := d.Ring.Lookup("officer attempt", name+"\x00"+from)
-	waits, err := attemptsExhausted(ctx, d.Pool, attempt, patience, d.Now())
+	free, err := takeAttempt(ctx, d.Pool, attempt, patience, d.Now(), d.Now().Add(pause))
 	if err != nil {
 		return "", o, fmt.Errorf("signing in: %w", err)
 	}
-	if waits {
+	if !free {
 		return "", o, fault.New(fault.Busy, "Too many wrong passwords. Wait a minute and try again.").Named("rate-limited")
 	}
-	o, hash, err := officerByName(ctx, d.Pool, name)
+	o, hash, err := d.named(ctx, name)
 	known := err == nil
 	if errors.Is(err, pgx.ErrNoRows) {
 		hash = nobody
@@ -50,7 +51,7 @@ func (d *Directory) SignIn(ctx context.Context, name, password, from string) (to
 		return "", o, fmt.Errorf("signing in: %w", err)
 	}
 	if !passwordFits(hash, password) || !known {
-		return "", Officer{}, d.refused(ctx, attempt, o, known)
+		return "", Officer{}, d.refused(ctx, o, known)
 	}
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails
@@ -70,14 +71,13 @@ func (d *Directory) SignIn(ctx context.Context, name, password, from string) (to
 	return token, o, nil
 }
 
-func (d *Directory) refused(ctx context.Context, attempt []byte, o Officer, known bool) error {
-	err := postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) error {
-		if err := countAttempt(ctx, tx, attempt, d.Now(), d.Now().Add(pause)); err != nil || !known {
-			return err
-		}
-		return audit.Append(ctx, tx, audit.Entry{Event: audit.OfficerRefused, Subject: actor(o)})
-	})
-	if err != nil {
+// refused records a wrong password, of a name that there is: the log must not
+// become a list of what somebody typed.
+func (d *Directory) refused(ctx context.Context, o Officer, known bool) error {
+	if !known {
+		return errSignIn
+	}
+	if err := audit.Append(ctx, d.Pool, audit.Entry{Event: audit.OfficerRefused, Subject: actor(o)}); err != nil {
 		return fmt.Errorf("signing in: %w", err)
 	}
 	return errSignIn

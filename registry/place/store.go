@@ -52,16 +52,13 @@ func sweepSessions(ctx context.Context, db postgres.DB, seenBefore, begunBefore 
 	return err
 }
 
-func attemptsExhausted(ctx context.Context, db postgres.DB, key []byte, limit int, now time.Time) (waits bool, err error) {
-	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM place_attempt WHERE key = $1 AND failures >= $2 AND until > $3)`, key, limit, now).Scan(&waits)
-	return waits, err
-}
-
-// countAttempt counts one failure; a count that has run out begins again at one.
-func countAttempt(ctx context.Context, db postgres.DB, key []byte, now, until time.Time) error {
-	_, err := db.Exec(ctx, `INSERT INTO place_attempt AS a (key, failures, until) VALUES ($1, 1, $3)
-		ON CONFLICT (key) DO UPDATE SET failures = CASE WHEN a.until > $2 THEN a.failures + 1 ELSE 1 END, until = $3`, key, now, until)
-	return err
+// takeAttempt counts one attempt, or finds them used up, in one statement, so that
+// many at once are no way around the limit. A count that has run out begins again.
+func takeAttempt(ctx context.Context, db postgres.DB, key []byte, limit int, now, until time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `INSERT INTO place_attempt AS a (key, failures, until) VALUES ($1, 1, $3)
+		ON CONFLICT (key) DO UPDATE SET failures = CASE WHEN a.until > $2 THEN a.failures + 1 ELSE 1 END, until = $3
+		WHERE a.until <= $2 OR a.failures < $4`, key, now, until, limit)
+	return tag.RowsAffected() == 1, err
 }
 
 func forgetAttempts(ctx context.Context, db postgres.DB, key []byte) error {
