@@ -61,6 +61,9 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// workers is how many applications a process works on at once.
+var workers = 8
+
 // openWorld opens an office as a process does that starts.
 func openWorld(ctx context.Context, pool *pgxpool.Pool, dir string) (*world, error) {
 	w := &world{dir: dir}
@@ -99,10 +102,10 @@ func openWorld(ctx context.Context, pool *pgxpool.Pool, dir string) (*world, err
 		}}); err != nil {
 		return nil, err
 	}
-	workers := river.NewWorkers()
-	w.AddWorkers(workers)
-	w.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Workers: workers, FetchCooldown: 5 * time.Millisecond, FetchPollInterval: 50 * time.Millisecond,
-		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}}, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))})
+	list := river.NewWorkers()
+	w.AddWorkers(list)
+	w.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Workers: list, FetchCooldown: 5 * time.Millisecond, FetchPollInterval: 50 * time.Millisecond,
+		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))})
 	return w, err
 }
 
