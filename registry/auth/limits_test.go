@@ -109,6 +109,11 @@ func TestASVS_6_6_3_OneRangeCannotTryEverybody(t *testing.T) {
 	a := w.person(t)
 	p, err := w.guess(t, a.UIN.Reveal(), afar)
 	answered(t, "a guess at somebody else", p, err, errWait)
+	for _, b := range w.guesses(a.Person, Attempt{From: afar}, "otp")[:2] {
+		if n := w.count(t, "SELECT coalesce(max(used), 0) FROM auth_limit WHERE key = $1", b.key); n != 0 {
+			t.Errorf("got %d spent of a budget of %d, want none for a guess that was not judged", n, b.limit)
+		}
+	}
 	if p := w.logIn(t, a.UIN.Reveal()); p.Person() != a.Person {
 		t.Error("want people elsewhere untouched")
 	}

@@ -1,6 +1,7 @@
 package partner
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -73,8 +75,8 @@ func refusing() *refusal {
 func parse(raw []byte) (Client, error) {
 	r := refusing()
 	var m metadata
-	if len(raw) > maxMetadata || json.Unmarshal(raw, &m) != nil {
-		r.unless(false, "metadata", "must be a JSON object of client metadata (RFC 7591) of at most 256 KiB")
+	if len(raw) > maxMetadata || !storable(raw) || json.Unmarshal(raw, &m) != nil {
+		r.unless(false, "metadata", "must be a JSON object of client metadata (RFC 7591) of at most 256 KiB, without NUL")
 		return Client{}, r.err()
 	}
 	m.defaults()
@@ -92,8 +94,11 @@ func parse(raw []byte) (Client, error) {
 	for _, uri := range m.RedirectURIs {
 		r.unless(redirectOK(uri, m.AuthMethod), "redirect_uris", "must be https without a fragment or wildcard (http for localhost only; private-use schemes for public clients only)")
 	}
+	r.unless(m.Sector == "" || hostOf(m.Sector) != "", "sector_identifier_uri", "must be an https address")
+	r.unless(m.PolicyURI == "" || hostOf(m.PolicyURI) != "", "policy_uri", "must be an https address")
 	if m.AuthMethod == "private_key_jwt" {
-		if err := checkKeys(m.JWKS, m.Profile); err != nil {
+		var err error
+		if m.JWKS, err = publicKeys(m.JWKS, m.Profile); err != nil {
 			r.f.Fields = append(r.f.Fields, fault.Of(err).Fields...)
 		}
 	} else {
@@ -125,15 +130,7 @@ func (m *metadata) defaults() {
 
 func (m metadata) client(raw []byte) Client {
 	c := Client{ID: m.ID, Name: m.Name, Profile: m.Profile, RedirectURIs: m.RedirectURIs, JWKS: m.JWKS, AuthMethod: m.AuthMethod,
-		Scopes: strings.Fields(m.Scope), Claims: m.Claims, Sector: m.Sector, PolicyURI: m.PolicyURI, Names: names(raw)}
-	if c.Sector == "" {
-		if u, err := url.Parse(m.RedirectURIs[0]); err == nil {
-			c.Sector = u.Host
-		}
-		if c.Sector == "" {
-			c.Sector = m.ID // an app on a phone has no host
-		}
-	}
+		Scopes: strings.Fields(m.Scope), Claims: m.Claims, Sector: m.sector(), PolicyURI: m.PolicyURI, Names: names(raw)}
 	if c.Claims == nil {
 		for _, scope := range c.Scopes {
 			c.Claims = append(c.Claims, claimsOf[scope]...)
@@ -141,6 +138,35 @@ func (m metadata) client(raw []byte) Client {
 	}
 	return c
 }
+
+// sector is the host of sector_identifier_uri, or else of every redirect_uri
+// (OpenID Connect Core 8.1). An app on a phone, a machine of a developer and a
+// client of several hosts have no host that is theirs alone: they are a sector
+// of their own, lest two partners know a person by one name.
+func (m metadata) sector() string {
+	if m.Sector != "" {
+		return hostOf(m.Sector)
+	}
+	host := hostOf(m.RedirectURIs[0])
+	for _, uri := range m.RedirectURIs {
+		if h := hostOf(uri); h == "" || h != host {
+			return "client:" + m.ID // which is no host
+		}
+	}
+	return host
+}
+
+// hostOf is the host of an https address; empty for any other.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(address) > 1024 {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
+// storable tells what the database takes for JSON.
+func storable(raw []byte) bool { return utf8.Valid(raw) && !bytes.Contains(raw, []byte(`\u0000`)) }
 
 // names reads client_name#language (RFC 7591, 2.2).
 func names(raw []byte) map[string]string {
@@ -155,6 +181,9 @@ func names(raw []byte) map[string]string {
 			found[lang] = name
 		}
 	}
+	if len(found) == 0 {
+		return nil // as it comes back from the database
+	}
 	return found
 }
 
@@ -165,7 +194,7 @@ func redirectOK(uri, method string) bool {
 	}
 	switch u.Scheme {
 	case "https":
-		return u.Host != ""
+		return u.Hostname() != ""
 	case "http":
 		return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())
 	}
@@ -173,13 +202,15 @@ func redirectOK(uri, method string) bool {
 	return method == "none" && strings.Contains(u.Scheme, ".")
 }
 
-// checkKeys wants public keys only, strong enough, each with a kid of its own.
-func checkKeys(raw []byte, profile string) error {
+// publicKeys wants public keys only, strong enough, each with a kid of its own.
+// They come back without anything beside them, so that no private part that we
+// do not know is kept.
+func publicKeys(raw []byte, profile string) (json.RawMessage, error) {
 	r := refusing()
 	var set jose.JSONWebKeySet
-	if len(raw) > 64<<10 || json.Unmarshal(raw, &set) != nil || len(set.Keys) == 0 || len(set.Keys) > 16 {
+	if len(raw) > 64<<10 || !storable(raw) || json.Unmarshal(raw, &set) != nil || len(set.Keys) == 0 || len(set.Keys) > 16 {
 		r.unless(false, "jwks", "must hold 1 to 16 keys")
-		return r.err()
+		return nil, r.err()
 	}
 	seen := make(map[string]bool)
 	for _, k := range set.Keys {
@@ -201,5 +232,8 @@ func checkKeys(raw []byte, profile string) error {
 			r.unless(!k.IsPublic(), "jwks", "must hold EC, Ed25519 or RSA keys")
 		}
 	}
-	return r.err()
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(set)
 }

@@ -73,6 +73,9 @@ func (d *Directory) List(ctx context.Context) ([]Client, error) { return all(ctx
 
 // Client finds a client; fault NotFound when there is none.
 func (d *Directory) Client(ctx context.Context, db postgres.DB, id string) (Client, error) {
+	if !idForm.MatchString(id) {
+		return Client{}, errUnknown // some bytes the database refuses
+	}
 	c, err := byID(ctx, db, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, errUnknown
@@ -85,6 +88,9 @@ func (d *Directory) Client(ctx context.Context, db postgres.DB, id string) (Clie
 
 // Disable shuts a client out, at once.
 func (d *Directory) Disable(ctx context.Context, id string) error {
+	if !idForm.MatchString(id) {
+		return errUnknown
+	}
 	return d.change(ctx, audit.ClientDisabled, id, func(tx pgx.Tx) (bool, error) { return disable(ctx, tx, id, d.Now()) })
 }
 
@@ -98,10 +104,9 @@ func (d *Directory) Rotate(ctx context.Context, id string, jwks []byte) error {
 	if c.AuthMethod == "none" {
 		return fault.New(fault.Conflict, "This client has no keys: it is registered with token_endpoint_auth_method none.")
 	}
-	if err := checkKeys(jwks, c.Profile); err != nil {
+	if c.JWKS, err = publicKeys(jwks, c.Profile); err != nil {
 		return err
 	}
-	c.JWKS = jwks
 	return d.change(ctx, audit.ClientRotated, id, func(tx pgx.Tx) (bool, error) { return update(ctx, tx, c, d.Now()) })
 }
 
