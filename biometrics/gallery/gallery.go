@@ -57,6 +57,7 @@ func (g *Gallery) Remove(ref uuid.UUID) {
 	last := len(g.entries) - 1
 	g.entries[at] = g.entries[last]
 	g.index[g.entries[at].ref] = at
+	g.entries[last] = entry{} // or the prints would stay in memory
 	g.entries = g.entries[:last]
 	delete(g.index, ref)
 }
