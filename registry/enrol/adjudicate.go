@@ -35,6 +35,8 @@ type Case struct {
 	Given       int         `json:"verdicts_given"`
 	Needed      int         `json:"verdicts_needed"` // that agree
 	Candidates  []candidate `json:"candidates"`
+
+	decided bool
 }
 
 // verdict is what one officer said; a nil DuplicateOf means unique.
@@ -88,6 +90,7 @@ var (
 	errNoCase    = fault.New(fault.NotFound, "There is no open case with this id. List the cases to see which wait.").Named("case-unknown")
 	errVerdict   = fault.New(fault.Invalid, "A verdict is unique, or duplicate:APPLICATION with the application of the same person. Choose one.").Named("verdict-invalid")
 	errOwn       = fault.New(fault.Denied, "You took part in this enrolment, so another officer must judge it.").Named("verdict-own")
+	errDecided   = fault.New(fault.Conflict, "This case was decided already. List the cases to see which wait.").Named("case-decided")
 	errTwice     = fault.New(fault.Conflict, "You have judged this case already. Another officer must judge it too.").Named("verdict-twice")
 	errNoJudge   = fault.New(fault.Denied, "Only adjudicators and administrators judge cases. Ask one of them.").Named("role-missing")
 	errNoReason  = fault.New(fault.Invalid, "A verdict needs its reason, of at most 2,000 characters. Write what you saw.").Named("verdict-invalid").At("reason", "must have 1 to 2,000 characters")
@@ -98,17 +101,15 @@ const maxReason = 2000
 
 // Adjudicate records what an officer says of a case: "unique", or
 // "duplicate:APPLICATION" (the application may be left out when there is only
-// one candidate). It decides the case as soon as enough officers say the same.
+// one candidate). It decides the case as soon as enough officers say the same. An
+// officer who repeats themselves word for word gets the same answer, and changes
+// nothing.
 func (o *Office) Adjudicate(ctx context.Context, id uuid.UUID, officer place.Officer, says, reason string) error {
 	if officer.Role != place.Adjudicator && officer.Role != place.Administrator {
 		return errNoJudge
 	}
 	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxReason {
 		return errNoReason
-	}
-	sealed, err := o.Ring.Seal(keys.Identity, []byte(reason), append(append([]byte("enrol_verdict\x00"), id[:]...), officer.ID[:]...))
-	if err != nil {
-		return err
 	}
 	c, err := readCase(ctx, o.Pool, id)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -117,16 +118,28 @@ func (o *Office) Adjudicate(ctx context.Context, id uuid.UUID, officer place.Off
 	if err != nil {
 		return fmt.Errorf("reading a case: %w", err)
 	}
+	h := heard{opened: id, officer: officer, says: says, reason: reason}
+	if done, err := o.repeated(ctx, h); done || err != nil {
+		return err
+	}
+	if c.decided {
+		return errDecided
+	}
 	a, err := readApplication(ctx, o.Pool, c.Application)
 	if err != nil {
 		return fmt.Errorf("reading a case: %w", err)
 	}
-	notice := o.refusal(ctx, a)
-	err = postgres.InTx(ctx, o.Pool, func(tx pgx.Tx) error {
-		return o.hear(ctx, tx, a, heard{id, officer, says, sealed, notice})
-	})
-	if postgres.IsUnique(err, "enrol_verdict_pkey") {
-		return errTwice
+	if h.sealed, err = o.Ring.Seal(keys.Identity, []byte(reason), h.at()); err != nil {
+		return err
+	}
+	h.notice = o.refusal(ctx, a)
+	a.State = Doubtful // which the guard of the step asks for
+	err = o.commit(ctx, a, func(tx pgx.Tx) error { return o.hear(ctx, tx, a, h) })
+	// The same verdict may have come twice at once.
+	if errors.Is(err, errDecided) || postgres.IsUnique(err, "enrol_verdict_pkey") {
+		if done, again := o.repeated(ctx, h); done || again != nil {
+			return again
+		}
 	}
 	return err
 }
@@ -136,15 +149,45 @@ type heard struct {
 	opened  uuid.UUID
 	officer place.Officer
 	says    string
-	reason  []byte // sealed
+	reason  string
+	sealed  []byte // the reason
 	notice  *notice
+}
+
+// at is what the sealed reason is bound to.
+func (h heard) at() []byte {
+	return append(append([]byte("enrol_verdict\x00"), h.opened[:]...), h.officer.ID[:]...)
+}
+
+// repeated tells whether the officer has said the same before; to say something
+// else is refused.
+func (o *Office) repeated(ctx context.Context, h heard) (bool, error) {
+	before, sealed, err := verdictOf(ctx, o.Pool, h.opened, h.officer.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading verdicts: %w", err)
+	}
+	reason, err := o.Ring.Open(keys.Identity, sealed, h.at())
+	if err != nil {
+		return false, fmt.Errorf("reading verdicts: %w", err)
+	}
+	of, err := o.parseVerdict(ctx, o.Pool, h.opened, h.says)
+	if err != nil {
+		return false, err
+	}
+	if text(of) != text(before.DuplicateOf) || h.reason != string(reason) {
+		return false, errTwice
+	}
+	return true, nil
 }
 
 // hear takes one verdict, and decides the case when enough agree.
 func (o *Office) hear(ctx context.Context, tx pgx.Tx, a Application, h heard) error {
 	// Two verdicts at once must see one another, or neither would decide.
 	if err := lockCase(ctx, tx, h.opened); errors.Is(err, pgx.ErrNoRows) {
-		return errNoCase
+		return errDecided
 	} else if err != nil {
 		return fmt.Errorf("reading a case: %w", err)
 	}
@@ -156,7 +199,7 @@ func (o *Office) hear(ctx context.Context, tx pgx.Tx, a Application, h heard) er
 		return err
 	}
 	v := verdict{Officer: h.officer.ID, DuplicateOf: of}
-	if err := insertVerdict(ctx, tx, h.opened, v, h.reason, o.Now()); err != nil {
+	if err := insertVerdict(ctx, tx, h.opened, v, h.sealed, o.Now()); err != nil {
 		return err
 	}
 	actor := "officer:" + h.officer.ID.String()
@@ -188,7 +231,6 @@ func (o *Office) decide(ctx context.Context, tx pgx.Tx, a Application, of *uuid.
 		Details: map[string]string{"application": a.ID.String(), "duplicate_of": text(of)}}); err != nil {
 		return err
 	}
-	a.State = Doubtful // which the guard of the step then asks for
 	if of != nil {
 		f := duplicate(a, *of, func(context.Context, pgx.Tx) error { return nil })
 		if err := f.also(ctx, tx); err != nil {
@@ -203,11 +245,11 @@ func (o *Office) decide(ctx context.Context, tx pgx.Tx, a Application, of *uuid.
 }
 
 // parseVerdict gives nil for unique, and else the application of the same person.
-func (o *Office) parseVerdict(ctx context.Context, tx pgx.Tx, opened uuid.UUID, says string) (*uuid.UUID, error) {
+func (o *Office) parseVerdict(ctx context.Context, db postgres.DB, opened uuid.UUID, says string) (*uuid.UUID, error) {
 	if says == "unique" {
 		return nil, nil
 	}
-	candidates, err := readCandidates(ctx, tx, opened)
+	candidates, err := readCandidates(ctx, db, opened)
 	if err != nil {
 		return nil, fmt.Errorf("reading candidates: %w", err)
 	}
@@ -223,7 +265,7 @@ func (o *Office) parseVerdict(ctx context.Context, tx pgx.Tx, opened uuid.UUID, 
 		return &of, nil
 	}
 	// Nothing was found for somebody without fingers, but an officer may know.
-	other, err := readApplication(ctx, tx, of)
+	other, err := readApplication(ctx, db, of)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("reading candidates: %w", err)
 	}

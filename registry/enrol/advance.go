@@ -95,7 +95,9 @@ func (o *Office) step(ctx context.Context, a Application, by int64) (next State,
 func (o *Office) giveUp(ctx context.Context, a Application, by int64, err error) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if ctx.Err() != nil { // we are told to stop; that was no failed attempt
+	// We are told to stop, which is no failed attempt; a stage that took all of its
+	// time is one, or it would begin anew for ever.
+	if errors.Is(ctx.Err(), context.Canceled) {
 		err = river.JobSnooze(0)
 		if lost := release(last, o.Pool, a.ID, by); lost != nil {
 			slog.WarnContext(ctx, "giving a claim back failed", "application", a.ID, "error", lost)

@@ -1,236 +1,394 @@
 package enrol
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/plinth-id/plinth/internal/failpoint"
 	"github.com/plinth-id/plinth/internal/postgres"
-	"github.com/plinth-id/plinth/internal/postgres/pgtest"
+	"github.com/plinth-id/plinth/registry/place"
 )
 
-// The variables of a process that works in the office until it is killed.
-const (
-	childVariable   = "PLINTH_TEST_ENROL_DATABASE"
-	childDirectory  = "PLINTH_TEST_ENROL_DIRECTORY"
-	childImpatience = time.Minute
-)
+// childVariable holds the orders of a child process.
+const childVariable = "PLINTH_TEST_ENROL_CHILD"
 
-// child is that process: it hands in every packet that has no acknowledgement
-// yet, and works on applications until its standard input ends.
+// orders tell a child where to work.
+type orders struct {
+	URL, Dir, Packets string
+	Operator          uuid.UUID
+	Judges            []uuid.UUID
+}
+
+// child is the life of a process that serves and works: it takes every packet,
+// as stations do that got no answer, and works until everybody has an outcome
+// and every notice is out.
 func child() {
-	ctx := context.Background()
-	pool, err := postgres.Open(ctx, os.Getenv(childVariable))
-	exitOn(err)
-	workers = 2 // each death costs those at work an attempt
-	dir := os.Getenv(childDirectory)
-	w, err := openWorld(ctx, pool, dir)
-	exitOn(err)
-	exitOn(w.river.Start(ctx))
-	go func() {
-		for {
-			exitOn(w.Recover(ctx))
-			time.Sleep(100 * time.Millisecond)
-		}
-	}()
-	exitOn(w.handIn(ctx, dir))
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	if err := serve(ctx, os.Getenv(childVariable)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(0)
 }
 
-func exitOn(err error) {
+func serve(ctx context.Context, given string) error {
+	var o orders
+	if err := json.Unmarshal([]byte(given), &o); err != nil {
+		return err
+	}
+	pool, err := postgres.Open(ctx, o.URL)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(3)
+		return err
+	}
+	workers = 2 // each death costs those at work an attempt
+	w, err := openWorld(ctx, pool, o.Dir)
+	if err != nil {
+		return err
+	}
+	w.Notify = w.sender.Queue
+	if err := w.river.Start(ctx); err != nil {
+		return err
+	}
+	go func() { _ = w.log.Run(ctx) }()
+	if err := w.receiveAll(ctx, o); err != nil {
+		return err
+	}
+	for {
+		left, err := w.left(ctx)
+		if err != nil || left == 0 {
+			return err
+		}
+		if err := w.Recover(ctx); err != nil {
+			return err
+		}
+		if err := w.judgeAll(ctx, o.Judges); err != nil {
+			return err
+		}
+		time.Sleep(30 * time.Millisecond)
 	}
 }
 
-// handIn writes an acknowledgement for each packet that was received.
-func (w *world) handIn(ctx context.Context, dir string) error {
-	officer, err := os.ReadFile(filepath.Join(dir, "officer"))
+// receiveAll hands every packet in, and says on standard output what came of it.
+func (w *world) receiveAll(ctx context.Context, o orders) error {
+	files, err := filepath.Glob(filepath.Join(o.Packets, "*"))
 	if err != nil {
 		return err
 	}
-	packets, err := filepath.Glob(filepath.Join(dir, "*.packet"))
-	if err != nil {
-		return err
-	}
-	for _, file := range packets {
-		if _, err := os.Stat(file + ".ack"); err == nil {
-			continue
-		}
+	for _, file := range files {
 		packet, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		a, err := w.Receive(ctx, packet, uuid.MustParse(string(officer)))
+		a, err := w.Receive(ctx, packet, o.Operator)
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(file+".ack", []byte(a.ID.String()), 0o600); err != nil {
-			return err
+		fmt.Println(filepath.Base(file), a.ID)
+	}
+	return nil
+}
+
+// judgeAll gives the verdict of every judge on every open case, again and again.
+func (w *world) judgeAll(ctx context.Context, judges []uuid.UUID) error {
+	cases, err := w.Cases(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range cases {
+		for _, judge := range judges {
+			if err := w.Adjudicate(ctx, c.ID, place.Officer{ID: judge, Role: place.Adjudicator}, "unique", "The faces differ."); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// office is a process of the test, and the data on which it works.
-type office struct {
-	*world
-	url string
+// left counts the applications without an outcome and the notices not yet out.
+func (w *world) left(ctx context.Context) (n int, err error) {
+	err = w.Pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM enrol_application WHERE state NOT IN ('notified', 'rejected'))
+		+ (SELECT count(*) FROM notify_outbox WHERE sent_at IS NULL)`).Scan(&n)
+	return n, err
 }
 
-// begin starts a process with a failpoint armed, or with none.
-func (o office) begin(t *testing.T, point string) (*exec.Cmd, io.Closer) {
-	t.Helper()
-	command := exec.Command(os.Args[0])
-	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "PLINTH_") {
-			command.Env = append(command.Env, pair)
+// deaths are the points at which a child is killed, in the order of a packet's
+// way. The two of a verdict come twice: for the first verdict and the one that
+// decides.
+var deaths = []string{
+	"enrol/receive/after-blob", "enrol/receive/before-commit", "enrol/receive/after-commit",
+	"enrol/check/before-commit", "enrol/check/after-commit",
+	"enrol/line/before-commit", "enrol/line/after-commit",
+	"enrol/dedupe/before-commit", "enrol/dedupe/after-commit",
+	"enrol/assign/before-commit", "enrol/assign/after-commit",
+	"enrol/notify/before-commit", "enrol/notify/after-commit",
+	"enrol/adjudicate/before-commit", "enrol/adjudicate/after-commit",
+	"enrol/adjudicate/before-commit", "enrol/adjudicate/after-commit",
+	"notify/delivered",
+}
+
+func TestEveryFailpointHasItsDeath(t *testing.T) {
+	var got []string
+	for _, name := range failpoint.Names() {
+		if strings.HasPrefix(name, "enrol/") || strings.HasPrefix(name, "notify/") {
+			got = append(got, name)
 		}
 	}
-	command.Env = append(command.Env, childVariable+"="+o.url, childDirectory+"="+o.dir)
-	if point != "" {
-		command.Env = append(command.Env, failpoint.Variable+"="+point+"=kill")
+	want := slices.Clone(deaths)
+	slices.Sort(want)
+	if want = slices.Compact(want); !slices.Equal(got, want) {
+		t.Fatalf("got points %v, want %v", got, want)
 	}
-	command.Stderr = os.Stderr
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	in, err := command.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return command, in
 }
 
-// dies lets a process work until its failpoint kills it.
-func (o office) dies(t *testing.T, point string) {
+// crowd says whose each packet is.
+type crowd map[string]int64
+
+// gather writes packets: every fifth is of somebody who comes again, and one is of
+// somebody with the name, birth date and gender of another, and another finger.
+func gather(t *testing.T, w *world, dir string, packets int) crowd {
 	t.Helper()
-	command, in := o.begin(t, point)
-	defer in.Close()
-	dead := make(chan error, 1)
-	go func() { dead <- command.Wait() }()
-	select {
-	case err := <-dead:
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-			t.Fatalf("%s: got %v, want it killed there", point, err)
+	all := make(crowd)
+	for n := range packets {
+		person := int64(n + 1)
+		if n%5 == 4 {
+			person--
 		}
-	case <-time.After(childImpatience):
-		_ = command.Process.Kill()
-		t.Fatalf("%s: nobody came by", point)
-	}
-	// Time passes: those whom the dead one held are free again.
-	if _, err := o.Pool.Exec(t.Context(), `UPDATE enrol_application SET claimed_until = now() - interval '1 second' WHERE claimed_until > now()`); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// A process is killed at every named point of the pipeline in turn, while packets
-// run through it. Afterwards each packet that was accepted has exactly one
-// outcome, and nobody has two numbers.
-func TestKilledAnywhereNothingIsLostOrDoubled(t *testing.T) {
-	persons := 10
-	if os.Getenv("PLINTH_LONG") != "" {
-		persons = 48
-	}
-	const twice = 2 // of them are enrolled a second time
-	o := office{url: pgtest.URL(t)}
-	pool, err := postgres.Open(t.Context(), o.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	if o.world, err = openWorld(t.Context(), pool, t.TempDir()); err != nil {
-		t.Fatal(err)
-	}
-	o.station = o.addStation(t, "station one")
-	keep := func(name string, raw []byte) {
-		if err := os.WriteFile(filepath.Join(o.dir, name), raw, 0o600); err != nil {
+		a := newApplicant(person, n%4)
+		named := person
+		if n == packets-3 {
+			named = 1
+			a.files = fstest.MapFS{"leftThumb.png": {Data: print(person, 0)}}
+			a.identity()["dateOfBirth"] = newApplicant(1, 0).identity()["dateOfBirth"]
+		}
+		a.identity()["fullName"] = []any{map[string]any{"language": "eng", "value": "Person " + strings.Repeat("i", int(named))}}
+		name := fmt.Sprintf("%03d", n)
+		all[name] = person
+		if err := os.WriteFile(filepath.Join(dir, name), w.packet(t, a), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	keep("officer", []byte(o.station.Officer.String()))
-	for i := range persons {
-		keep(fmt.Sprintf("%02d.packet", i), o.packet(t, newApplicant(int64(i), 0)))
-	}
-	for i := range twice {
-		keep(fmt.Sprintf("again%d.packet", i), o.packet(t, newApplicant(int64(i), 1)))
-	}
-	killed := 0
-	for _, stage := range []string{"receive/after-blob", "receive/before-commit", "receive/after-commit", "check", "line", "dedupe", "assign", "notify"} {
-		for _, point := range failpoint.Names() {
-			if strings.HasPrefix(point, "enrol/"+stage) {
-				o.dies(t, point)
-				killed++
-			}
-		}
-	}
-	if all := len(failpoint.Names()); killed < 13 {
-		t.Errorf("got %d deaths at %d points, want one at each of the pipeline: %v", killed, all, failpoint.Names())
-	}
-	command, in := o.begin(t, "")
-	defer func() { in.Close(); _ = command.Wait() }()
-	o.account(t, persons, twice)
+	return all
 }
 
-// account waits for the outcome of every packet and counts.
-func (o office) account(t *testing.T, persons, twice int) {
+func (c crowd) people() int {
+	all := make(map[int64]bool)
+	for _, person := range c {
+		all[person] = true
+	}
+	return len(all)
+}
+
+func TestADeathAtAnyPointLosesNothing(t *testing.T) {
+	w := newWorld(t)
+	packets := 10
+	if os.Getenv("PLINTH_LONG") != "" {
+		packets = 50
+	}
+	o := orders{URL: w.Pool.Config().ConnString(), Dir: w.dir, Packets: t.TempDir(), Operator: w.station.Officer, Judges: []uuid.UUID{uuid.New(), uuid.New()}}
+	c := gather(t, w, o.Packets, packets)
+	accepted := make(map[string]uuid.UUID)
+	for _, point := range deaths {
+		if !w.live(t, o, point, accepted) {
+			t.Fatalf("a child with %s armed was not killed by it", point)
+		}
+		w.bury(t)
+	}
+	if w.live(t, o, "", accepted) {
+		t.Fatal("a child was killed without a point")
+	}
+	if len(accepted) != packets {
+		t.Fatalf("got %d packets accepted, want %d", len(accepted), packets)
+	}
+	w.checkOutcomes(t, c, accepted)
+	w.checkNotices(t, c)
+	w.checkStores(t, packets)
+}
+
+// live runs a child until its end, notes what it accepted, and tells whether it
+// was killed.
+func (w *world) live(t *testing.T, o orders, point string, accepted map[string]uuid.UUID) bool {
 	t.Helper()
-	outcomes := map[State]int{}
-	for end := time.Now().Add(childImpatience); ; time.Sleep(50 * time.Millisecond) {
-		acks, err := filepath.Glob(filepath.Join(o.dir, "*.ack"))
+	raw, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+string(raw))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if point != "" {
+		cmd.Env = append(cmd.Env, failpoint.Variable+"="+point+"=kill")
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	for line := range strings.Lines(stdout.String()) {
+		file, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		id, err := uuid.Parse(text)
+		if err != nil {
+			t.Fatalf("a child said %q: %v", line, err)
+		}
+		if before, ok := accepted[file]; ok && before != id {
+			t.Errorf("packet %s: got application %s, want %s as at first", file, id, before)
+		}
+		accepted[file] = id
+	}
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		if status, ok := ended.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
+			return true
+		}
+	}
+	if err != nil {
+		t.Fatalf("a child at %q failed: %v\n%s", point, err, stderr.String())
+	}
+	return false
+}
+
+// bury lets time pass as far as it matters: claims of the dead run out by
+// themselves after some seconds, and their jobs of delivery after ten minutes.
+func (w *world) bury(t *testing.T) {
+	t.Helper()
+	for _, sql := range []string{
+		`UPDATE enrol_application SET claimed_until = least(claimed_until, now())`,
+		`UPDATE river_job SET state = 'available' WHERE state = 'running' AND kind = 'notify'`,
+	} {
+		if _, err := w.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// checkOutcomes holds every application to exactly one outcome, and every person
+// to exactly one number.
+func (w *world) checkOutcomes(t *testing.T, c crowd, accepted map[string]uuid.UUID) {
+	t.Helper()
+	numbers := make(map[string]int64)
+	owners := make(map[int64]int)
+	for _, file := range slices.Sorted(maps.Keys(accepted)) {
+		a, err := w.Application(t.Context(), accepted[file])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(acks) == persons+twice {
-			for _, file := range acks {
-				id, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				a := o.settled(t, uuid.MustParse(string(id)))
-				outcomes[a.State]++
-				if _, err := o.stored(t.Context(), a); err != nil {
-					t.Errorf("the packet of %s is lost: %v", a.ID, err)
-				}
-				if ends := o.count(t, `SELECT count(*) FROM enrol_move WHERE application = $1 AND state IN ('notified', 'rejected', 'quarantined')`, a.ID); ends != 1 {
-					t.Errorf("got %d ends of %s, want one", ends, a.ID)
-				}
+		ends := 0
+		for _, m := range a.History {
+			if m.State == Notified || m.State == Rejected {
+				ends++
 			}
-			break
 		}
-		if time.Now().After(end) {
-			t.Fatalf("got %d acknowledgements, want %d", len(acks), persons+twice)
+		if ends != 1 {
+			t.Errorf("packet %s: got %d outcomes in %+v, want one", file, ends, a.History)
+		}
+		switch a.State {
+		case Rejected:
+			if a.Code != "duplicate" {
+				t.Errorf("packet %s: got rejected (%s), want a duplicate or a number", file, a.Code)
+			}
+		case Notified:
+			owners[c[file]]++
+			i, err := w.Registry.Read(t.Context(), w.Pool, a.person)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if other, ok := numbers[i.UIN.Reveal()]; ok {
+				t.Errorf("person %d and person %d have the same number", other, c[file])
+			}
+			numbers[i.UIN.Reveal()] = c[file]
+		default:
+			t.Errorf("packet %s: got %s, want an outcome", file, a.State)
 		}
 	}
-	if outcomes[Notified] != persons || outcomes[Rejected] != twice {
-		t.Errorf("got %v, want %d with a number and %d rejected", outcomes, persons, twice)
+	for person, n := range owners {
+		if n != 1 {
+			t.Errorf("person %d has %d numbers", person, n)
+		}
 	}
-	if n := o.count(t, `SELECT count(*) FROM enrol_application`); n != persons+twice {
-		t.Errorf("got %d applications, want %d", n, persons+twice)
+	if got, want := w.count(t, `SELECT count(*) FROM registry_identity`), c.people(); got != want || len(owners) != want {
+		t.Errorf("got %d identities of %d persons, want %d", got, len(owners), want)
 	}
-	if n := o.count(t, `SELECT count(*) FROM registry_identity`); n != persons {
-		t.Errorf("got %d identities, want %d", n, persons)
+	if got, want := w.count(t, `SELECT count(*) FROM enrol_application`), len(c); got != want {
+		t.Errorf("got %d applications, want %d", got, want)
 	}
-	if _, err := o.log.Sequence(t.Context()); err != nil {
+}
+
+// checkNotices wants one notice by each channel for each application.
+func (w *world) checkNotices(t *testing.T, c crowd) {
+	t.Helper()
+	messages, err := w.inbox.Messages(t.Context(), 1000)
+	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := o.log.Verify(t.Context(), 0, 0)
-	if err != nil || !report.OK() || report.Entries == 0 {
-		t.Errorf("got %+v, %v; want a log that verifies", report, err)
+	got := make(map[string]int)
+	for _, m := range messages {
+		kind := "rejected"
+		if strings.Contains(m.Text, "ready") {
+			kind = "ready"
+		}
+		got[string(m.Channel)+" "+m.To+" "+kind]++
+	}
+	want := make(map[string]int)
+	seen := make(map[int64]bool)
+	for _, person := range c {
+		kind := "ready"
+		if seen[person] {
+			kind = "rejected"
+		}
+		seen[person] = true
+		want[fmt.Sprintf("mail p%d@example.org %s", person, kind)]++
+		want[fmt.Sprintf("sms +2126000%05d %s", person, kind)]++
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got notices %v, want %v", got, want)
+	}
+}
+
+// checkStores wants the blobs of the packets and no others, a line without gaps,
+// and a log that verifies.
+func (w *world) checkStores(t *testing.T, packets int) {
+	t.Helper()
+	keys, err := w.Blob.Keys(t.Context())
+	if err != nil || len(keys) != packets {
+		t.Errorf("got %d blobs, %v; want %d", len(keys), err, packets)
+	}
+	for _, key := range keys {
+		data, err := w.Blob.Get(t.Context(), key)
+		if digest := sha256.Sum256(data); err != nil || key != "packets/"+hex.EncodeToString(digest[:]) {
+			t.Errorf("blob %s: got %d bytes, %v; want what its name says", key, len(data), err)
+		}
+	}
+	if got := w.count(t, `SELECT count(*) FROM enrol_gallery WHERE place BETWEEN 1 AND $1`, packets); got != packets {
+		t.Errorf("got %d places up to %d, want no gap", got, packets)
+	}
+	if _, err := w.log.Sequence(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	report, err := w.log.Verify(t.Context(), 0, 0)
+	if err != nil || !report.OK() || report.Pending != 0 || report.Entries == 0 {
+		t.Errorf("got %+v, %v; want a log that verifies whole", report, err)
+	}
+	for event, want := range map[string]int{"packet-received": packets, "case-opened": 1, "verdict-given": 2, "adjudicated": 1} {
+		if got := w.count(t, `SELECT count(*) FROM audit_entry WHERE event = $1`, event); got != want {
+			t.Errorf("got %d entries of %s, want %d", got, event, want)
+		}
+	}
+	if got, want := w.count(t, `SELECT count(*) FROM audit_entry WHERE event = 'uin-assigned'`), w.count(t, `SELECT count(*) FROM registry_identity`); got != want {
+		t.Errorf("got %d entries of numbers, want %d", got, want)
 	}
 }

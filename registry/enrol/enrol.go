@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,7 +45,8 @@ type Config struct {
 // Office runs enrolments.
 type Office struct {
 	Config
-	line line
+	line    line
+	opening chan struct{} // as long as the queue of those who open a packet at once
 }
 
 // New makes an Office.
@@ -61,7 +63,7 @@ func New(c Config) (*Office, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Office{Config: c}, nil
+	return &Office{Config: c, opening: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}, nil
 }
 
 // State is where an application stands.

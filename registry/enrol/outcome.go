@@ -3,6 +3,9 @@ package enrol
 import (
 	"context"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -55,13 +58,35 @@ func refused(err error) outcome {
 	for _, field := range f.Fields {
 		reason += " " + field.Name + ": " + field.Rule + "."
 	}
-	return failed{code: f.Code, reason: reason}
+	return failed{code: f.Code, reason: presentable(reason)}
+}
+
+// longestReason bounds a reason: a packet may name thousands of unknown fields.
+const longestReason = 2000
+
+// presentable is a text that a database can keep and a screen can show, whatever
+// names of fields a packet brought.
+func presentable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) <= longestReason {
+		return text
+	}
+	end := longestReason
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
 }
 
 // points are the failpoints around the commit of each stage.
 var points = func() map[State][2]string {
 	all := make(map[State][2]string)
-	for _, s := range working {
+	for _, s := range append(slices.Clone(working), Doubtful) {
 		all[s] = [2]string{failpoint.Name("enrol/" + stages[s] + "/before-commit"), failpoint.Name("enrol/" + stages[s] + "/after-commit")}
 	}
 	return all

@@ -41,7 +41,8 @@ const (
 	maxPerson    = 256 << 10
 	maxDocument  = 5 << 20
 	maxSample    = 5 << 20
-	maxAhead     = 24 * time.Hour // of a station's clock
+	maxAhead     = 24 * time.Hour      // of a station's clock
+	maxAge       = 90 * 24 * time.Hour // of a packet from a place without a network
 )
 
 // Why a packet is refused at the door.
@@ -56,6 +57,8 @@ var (
 	errForeign   = fault.New(fault.Invalid, "This packet was sealed for another server. Send it there, or build it again with this server's packet key.").Named("packet-foreign-key")
 	errUnopened  = fault.New(fault.Invalid, "The contents of this packet cannot be opened. Build it again at the station.").Named("packet-unreadable")
 	errFuture    = fault.New(fault.Invalid, "This packet says that it was made more than a day from now. Set the station's clock and build it again.").Named("packet-from-future")
+	errStale     = fault.New(fault.Invalid, "This packet was made more than 90 days ago. Enrol the person again.").Named("packet-too-old")
+	errOfficer   = fault.New(fault.Denied, "This packet was made by another officer than the one who is signed in. Let that officer sign in and send it.").Named("packet-officer")
 	errReplayed  = fault.New(fault.Conflict, "A different packet with this id was received before. Build the packet again at the station.").Named("packet-replayed")
 )
 

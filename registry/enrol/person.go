@@ -2,6 +2,8 @@ package enrol
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -58,12 +60,12 @@ func parsePerson(raw []byte) (person, error) {
 		Exceptions []exception    `json:"exceptions"`
 	}
 	if err := json.Unmarshal(raw, &around); err != nil {
-		return p, errPerson.At(personFile, "must be JSON: identity, consent, process and, where needed, exceptions").Because(err)
+		return p, unreadable(err)
 	}
 	p = person{Fields: around.Identity, Consent: around.Consent, Process: around.Process, Exceptions: around.Exceptions}
 	if p.Fields == nil {
 		if err := json.Unmarshal(raw, &p.Fields); err != nil {
-			return p, errPerson.Because(err)
+			return p, unreadable(err)
 		}
 		maps.DeleteFunc(p.Fields, func(name string, _ any) bool { return slices.Contains(reserved, name) })
 	}
@@ -71,6 +73,20 @@ func parsePerson(raw []byte) (person, error) {
 		return p, errPerson.At("identity", "is missing")
 	}
 	return p, nil
+}
+
+// unreadable says where person.json is no JSON, or not of its form. The error
+// itself may quote what the person said, so it goes no further.
+func unreadable(err error) error {
+	var form *json.UnmarshalTypeError
+	if errors.As(err, &form) && form.Field != "" {
+		return errPerson.At(form.Field, "must be of another JSON type, as the documentation of person.json shows")
+	}
+	var text *json.SyntaxError
+	if errors.As(err, &text) {
+		return errPerson.At(personFile, fmt.Sprintf("is no JSON from byte %d on", text.Offset))
+	}
+	return errPerson.At(personFile, "must be JSON: identity, consent, process and, where needed, exceptions")
 }
 
 // admissible holds what surrounds the identity to its rules.

@@ -30,26 +30,45 @@ var (
 // and will be, even if this process dies now. The same packet again gets the
 // same answer.
 func (o *Office) Receive(ctx context.Context, packet []byte, officer uuid.UUID) (Application, error) {
-	e, err := o.admit(ctx, packet)
+	e, err := unpack(packet)
 	if err != nil {
 		return Application{}, err
 	}
-	if _, err := o.open(e); err != nil {
+	digest := sha256.Sum256(packet)
+	// The very bytes that were accepted before passed every check then, and the
+	// answer must not change because a station was shut out since.
+	a, err := applicationOf(ctx, o.Pool, e.Packet)
+	if err == nil && bytes.Equal(a.digest, digest[:]) && a.submitter == officer {
+		return a, nil
+	}
+	known := err == nil
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return Application{}, fmt.Errorf("receiving a packet: %w", err)
+	}
+	if err := o.admit(ctx, e, officer); err != nil {
 		return Application{}, err
 	}
-	digest := sha256.Sum256(packet)
-	if a, err := o.received(ctx, o.Pool, e.Packet, digest[:]); !errors.Is(err, pgx.ErrNoRows) {
-		return a, err
+	if known {
+		return Application{}, errReplayed
 	}
-	// The blob comes before the row: a blob without a row is only swept, a row
-	// without its blob would be an application lost.
+	if err := o.tryOpen(ctx, e); err != nil {
+		return Application{}, err
+	}
+	return o.accept(ctx, packet, e, officer)
+}
+
+// accept keeps a packet that is good from outside, and puts it to work.
+func (o *Office) accept(ctx context.Context, packet []byte, e envelope, officer uuid.UUID) (Application, error) {
+	digest := sha256.Sum256(packet)
+	// The blob comes before the row: a blob without a row is sealed, and taken up
+	// when the packet comes again; a row without its blob would be an application lost.
 	if err := o.Blob.Put(ctx, blobKey(digest[:]), packet); err != nil {
 		return Application{}, fmt.Errorf("keeping a packet: %w", err)
 	}
 	failpoint.Hit(pointBlob)
 	a := Application{ID: uuid.New(), Process: processNew, State: Received, Stage: stages[Received],
 		digest: digest[:], packet: e.Packet, officer: e.Officer, submitter: officer}
-	err = postgres.InTx(ctx, o.Pool, func(tx pgx.Tx) error {
+	err := postgres.InTx(ctx, o.Pool, func(tx pgx.Tx) error {
 		if err := insertApplication(ctx, tx, a, e.Station, o.Now()); err != nil {
 			return err
 		}
@@ -82,30 +101,46 @@ func (o *Office) received(ctx context.Context, db postgres.DB, packet uuid.UUID,
 	return a, err
 }
 
-// admit holds a packet's outside to its rules: its form, its station, its
-// signature and its date.
-func (o *Office) admit(ctx context.Context, packet []byte) (envelope, error) {
-	e, err := unpack(packet)
-	if err != nil {
-		return e, err
-	}
+// admit holds a packet's outside to its rules: its station, its signature, its
+// officer and its date.
+func (o *Office) admit(ctx context.Context, e envelope, officer uuid.UUID) error {
 	station, err := o.Stations(ctx, o.Pool, e.Station)
 	if fault.Is(err, fault.NotFound) {
-		return e, errStranger
+		return errStranger
 	}
 	if err != nil {
-		return e, fmt.Errorf("finding a station: %w", err)
+		return fmt.Errorf("finding a station: %w", err)
 	}
 	if len(station.Public) != ed25519.PublicKeySize || !ed25519.Verify(station.Public, e.signed(), e.signature) {
-		return e, errTampered
+		return errTampered
 	}
 	if station.Disabled {
-		return e, errDisabled
+		return errDisabled
 	}
-	if time.Unix(e.Created, 0).After(o.Now().Add(maxAhead)) {
-		return e, errFuture
+	// A station could name anybody; who signed in has proved to be themselves.
+	if e.Officer != officer {
+		return errOfficer
 	}
-	return e, nil
+	switch created := time.Unix(e.Created, 0); {
+	case created.After(o.Now().Add(maxAhead)):
+		return errFuture
+	case created.Before(o.Now().Add(-maxAge)):
+		return errStale
+	}
+	return nil
+}
+
+// tryOpen tells whether a packet can be opened and read. Opening takes several
+// times the memory of the packet, so not everybody may at once.
+func (o *Office) tryOpen(ctx context.Context, e envelope) error {
+	select {
+	case o.opening <- struct{}{}:
+		defer func() { <-o.opening }()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting to open a packet: %w", ctx.Err())
+	}
+	_, err := o.open(e)
+	return err
 }
 
 // open opens and parses the contents of a packet whose outside is good.

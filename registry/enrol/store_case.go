@@ -29,10 +29,10 @@ func readCandidates(ctx context.Context, db postgres.DB, opened uuid.UUID) ([]ca
 	})
 }
 
-const caseColumns = `c.id, c.application, c.kind, c.opened_at, (SELECT count(*) FROM enrol_verdict v WHERE v.opened = c.id)`
+const caseColumns = `c.id, c.application, c.kind, c.opened_at, (SELECT count(*) FROM enrol_verdict v WHERE v.opened = c.id), c.decided_at IS NOT NULL`
 
 func scanCase(row pgx.CollectableRow) (c Case, err error) {
-	err = row.Scan(&c.ID, &c.Application, &c.Kind, &c.Opened, &c.Given)
+	err = row.Scan(&c.ID, &c.Application, &c.Kind, &c.Opened, &c.Given, &c.decided)
 	return c, err
 }
 
@@ -41,9 +41,9 @@ func openCases(ctx context.Context, db postgres.DB, limit int) ([]Case, error) {
 	return pgx.CollectRows(rows, scanCase)
 }
 
-// readCase reads an open case; pgx.ErrNoRows: there is none.
+// readCase reads a case, open or decided; pgx.ErrNoRows: there is none.
 func readCase(ctx context.Context, db postgres.DB, id uuid.UUID) (Case, error) {
-	rows, _ := db.Query(ctx, `SELECT `+caseColumns+` FROM enrol_case c WHERE c.id = $1 AND c.decided_at IS NULL`, id)
+	rows, _ := db.Query(ctx, `SELECT `+caseColumns+` FROM enrol_case c WHERE c.id = $1`, id)
 	return pgx.CollectExactlyOneRow(rows, scanCase)
 }
 
@@ -61,6 +61,13 @@ func insertVerdict(ctx context.Context, db postgres.DB, opened uuid.UUID, v verd
 	_, err := db.Exec(ctx, `INSERT INTO enrol_verdict (opened, officer, duplicate_of, reason, at) VALUES ($1, $2, $3, $4, $5)`,
 		opened, v.Officer, v.DuplicateOf, reason, at)
 	return err
+}
+
+// verdictOf is what an officer said of a case; pgx.ErrNoRows: nothing.
+func verdictOf(ctx context.Context, db postgres.DB, opened, officer uuid.UUID) (v verdict, reason []byte, err error) {
+	err = db.QueryRow(ctx, `SELECT officer, duplicate_of, reason FROM enrol_verdict WHERE opened = $1 AND officer = $2`, opened, officer).
+		Scan(&v.Officer, &v.DuplicateOf, &reason)
+	return v, reason, err
 }
 
 func readVerdicts(ctx context.Context, db postgres.DB, opened uuid.UUID) ([]verdict, error) {

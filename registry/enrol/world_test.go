@@ -44,6 +44,8 @@ type world struct {
 	places  *place.Directory
 	log     *audit.Log
 	river   *river.Client[pgx.Tx]
+	sender  *notify.Sender // used where notices really go out
+	inbox   *notify.Inbox  // where they then arrive
 	station Seal
 
 	mu   sync.Mutex
@@ -89,11 +91,15 @@ func openWorld(ctx context.Context, pool *pgxpool.Pool, dir string) (*world, err
 	if w.log, err = audit.New(audit.Config{Pool: pool, Ring: ring, Origin: "test/audit"}); err != nil {
 		return nil, err
 	}
-	if w.Office, err = New(Config{Pool: pool, Ring: ring, Blob: store, Registry: people, Stations: w.places.Station, Gallery: gallery.New(),
-		Enqueue: func(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error {
-			_, err := w.river.InsertTx(ctx, tx, args, opts)
-			return err
-		},
+	enqueue := func(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error {
+		_, err := w.river.InsertTx(ctx, tx, args, opts)
+		return err
+	}
+	w.inbox = notify.NewInbox(pool, ring)
+	if w.sender, err = notify.New(notify.Config{Pool: pool, Ring: ring, Mail: w.inbox.Deliver, SMS: w.inbox.Deliver, Enqueue: enqueue}); err != nil {
+		return nil, err
+	}
+	if w.Office, err = New(Config{Pool: pool, Ring: ring, Blob: store, Registry: people, Stations: w.places.Station, Gallery: gallery.New(), Enqueue: enqueue,
 		Notify: func(_ context.Context, _ pgx.Tx, m notify.Message) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -104,6 +110,7 @@ func openWorld(ctx context.Context, pool *pgxpool.Pool, dir string) (*world, err
 	}
 	list := river.NewWorkers()
 	w.AddWorkers(list)
+	w.sender.AddWorkers(list)
 	w.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Workers: list, FetchCooldown: 5 * time.Millisecond, FetchPollInterval: 50 * time.Millisecond,
 		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))})
 	return w, err
