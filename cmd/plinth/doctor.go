@@ -41,8 +41,12 @@ func (c *doctorCommand) Run(ctx context.Context, settings lazySettings) error {
 	g := &ground{Settings: s}
 	defer g.close()
 	d.disk(s.Data)
+	if err := g.settled(); err != nil {
+		d.problem("%v", err)
+		return d.print(c.JSON)
+	}
 	if err := g.openDatabase(ctx); err != nil {
-		d.problem("database: %v", err)
+		d.problem("%v", err)
 		return d.print(c.JSON)
 	}
 	d.database(ctx, g)
@@ -117,8 +121,13 @@ func (d *diagnosis) print(asJSON bool) error {
 			return err
 		}
 	} else {
-		fmt.Printf("plinth %s\ndatabase %s\nuin %d digits, %d of %d given out\nkeys %d\n", d.Version, d.Database.ServerVersion,
-			d.UIN.Digits, d.UIN.Issued, d.UIN.Capacity, len(d.Keys))
+		fmt.Println("plinth", d.Version)
+		if d.Database.ServerVersion != "" {
+			fmt.Println("database", d.Database.ServerVersion)
+		}
+		if d.UIN.Digits > 0 {
+			fmt.Printf("uin %d digits, %d of %d given out\nkeys %d\n", d.UIN.Digits, d.UIN.Issued, d.UIN.Capacity, len(d.Keys))
+		}
 		for _, p := range d.Problems {
 			fmt.Println("PROBLEM", p)
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -38,25 +39,32 @@ type ground struct {
 
 // openGround opens the data of a deployment. Unless migrate is set, a database
 // that is not up to date is refused.
-func openGround(ctx context.Context, s Settings, migrate bool) (g *ground, err error) {
-	g = &ground{Settings: s}
-	defer func() {
-		if err != nil {
-			g.close()
+func openGround(ctx context.Context, s Settings, migrate bool) (*ground, error) {
+	g := &ground{Settings: s}
+	if err := g.open(ctx, migrate); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *ground) open(ctx context.Context, migrate bool) error {
+	if !migrate {
+		if err := g.settled(); err != nil {
+			return err
 		}
-	}()
+	}
 	if err := g.openDatabase(ctx); err != nil {
-		return nil, err
+		return err
 	}
+	prepare := upToDate
 	if migrate {
-		err = postgres.Migrate(ctx, g.pool)
-	} else {
-		err = upToDate(ctx, g.pool)
+		prepare = postgres.Migrate
 	}
-	if err != nil {
-		return nil, err
+	if err := prepare(ctx, g.pool); err != nil {
+		return err
 	}
-	return g, g.openPeople(ctx)
+	return g.openPeople(ctx)
 }
 
 func (g *ground) openDatabase(ctx context.Context) (err error) {
@@ -67,8 +75,20 @@ func (g *ground) openDatabase(ctx context.Context) (err error) {
 		}
 		address = g.server.URL()
 	}
-	g.pool, err = postgres.Open(ctx, address)
-	return err
+	if g.pool, err = postgres.Open(ctx, address); err != nil {
+		lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+		return wrongUse{fmt.Errorf("PLINTH_DATABASE_URL: the database does not answer (%s)", strings.TrimSpace(lines[len(lines)-1]))}
+	}
+	return nil
+}
+
+// settled tells whether there is a deployment: a command that only looks must not
+// make a new one where the directory is mistyped.
+func (g *ground) settled() error {
+	if g.DatabaseURL == "" && !embedded.Exists(g.Data) {
+		return wrongUse{fmt.Errorf("PLINTH_DATA: there is no deployment in %s; set it to the directory of one, or begin one with plinth serve or plinth demo", g.Data)}
+	}
+	return nil
 }
 
 func upToDate(ctx context.Context, pool *pgxpool.Pool) error {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -87,8 +88,9 @@ func (c *cluster) settle(dir string) error {
 		return err
 	}
 	_ = os.Remove(c.home) // only if it is empty
-	sum := sha256.Sum256([]byte(dir))
-	c.home = filepath.Join(stateDir, hex.EncodeToString(sum[:8]))
+	// A name of its own each time: a data directory that was removed and made anew
+	// must not find what belonged to the old one.
+	c.home = filepath.Join(stateDir, strings.ToLower(rand.Text()))
 	if err := os.MkdirAll(stateDir, 0o711); err != nil {
 		return fmt.Errorf("making %s: %w", stateDir, err)
 	}
@@ -159,4 +161,14 @@ func (c *cluster) place() {
 		sum := sha256.Sum256([]byte(c.home))
 		c.sockets = filepath.Join("/tmp", "plinth-"+hex.EncodeToString(sum[:8]))
 	}
+}
+
+// Exists tells whether a data directory holds a cluster, without making one.
+func Exists(dir string) bool {
+	for _, name := range []string{"postgres", "postgres.location"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
 }
