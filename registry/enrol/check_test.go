@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -135,6 +136,11 @@ func TestAPersonAgainstTheRulesIsNamed(t *testing.T) {
 		"a field that breaks a table": {identity("shoe\x00Size\r\n", "43"), "person-invalid", ""},
 		"a field of endless name":     {identity(strings.Repeat("é", 20000), "43"), "person-invalid", ""},
 		"a number already":            {identity("UIN", "1234567890"), "person-unreadable", "UIN: must be absent"},
+		"a thousand fields": {func(p map[string]any) {
+			for i := range 1000 {
+				p["identity"].(map[string]any)[strconv.Itoa(i)] = i
+			}
+		}, "person-unreadable", "identity: must have at most 500 fields"},
 		"no consent":                  {func(p map[string]any) { delete(p, "consent") }, "consent-missing", "consent: needs"},
 		"a consent that was refused":  {top("consent", map[string]any{"given": false, "text": "I agree."}), "consent-missing", "consent: needs"},
 		"a consent to nothing":        {top("consent", map[string]any{"given": true}), "consent-missing", "consent: needs"},

@@ -56,6 +56,9 @@ func refused(err error) outcome {
 	}
 	reason := f.Sentence
 	for _, field := range f.Fields {
+		if len(reason) > longestReason {
+			break
+		}
 		reason += " " + field.Name + ": " + field.Rule + "."
 	}
 	return failed{code: f.Code, reason: presentable(reason)}

@@ -44,6 +44,10 @@ const processNew = "NEW"
 
 var errPerson = fault.New(fault.Invalid, "person.json cannot be used. Correct what is named.").Named("person-unreadable")
 
+// maxFields is more than any schema has; without it, thousands of unknown fields
+// would be reported one by one.
+const maxFields = 500
+
 // reserved are the names in person.json that are no fields of the identity.
 var reserved = []string{"identity", "consent", "process", "introducer", "exceptions"}
 
@@ -71,6 +75,9 @@ func parsePerson(raw []byte) (person, error) {
 	}
 	if len(p.Fields) == 0 {
 		return p, errPerson.At("identity", "is missing")
+	}
+	if len(p.Fields) > maxFields {
+		return p, errPerson.At("identity", "must have at most 500 fields")
 	}
 	return p, nil
 }
