@@ -83,8 +83,9 @@ type Candidate struct {
 }
 
 // Search compares a person with all who stand before a place in line and gives
-// the most similar, the best first. Persons without a finger in common are
-// compared finger by finger, any with any.
+// the most similar, the best first. Fingers are compared with those of the same
+// name, and where that says little, any with any: whoever gives a finger under
+// another's name, by mistake or to get a second number, is found all the same.
 func (g *Gallery) Search(prints Prints, before int64, limit int) []Candidate {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -126,11 +127,13 @@ func compare(probe Prints, e *entry) Candidate {
 			c.Fingers = append(c.Fingers, FingerScore{position, finger.Compare(p, t)})
 		}
 	}
-	if c.Fingers == nil {
-		c = anyWithAny(probe, e)
+	c.Score = together(c.Fingers)
+	if c.Score < leastDuplicate {
+		if moved := anyWithAny(probe, e); together(moved) > c.Score {
+			c.Fingers, c.Score = moved, together(moved)
+		}
 	}
 	slices.SortFunc(c.Fingers, func(a, b FingerScore) int { return a.Position.Code() - b.Position.Code() })
-	c.Score = together(c.Fingers)
 	return c
 }
 
@@ -139,6 +142,9 @@ func compare(probe Prints, e *entry) Candidate {
 // logarithms follows the gamma distribution of shape k). A plain sum would make
 // four fingers that are each a little alike look like a proof.
 func together(fingers []FingerScore) biometrics.Score {
+	if len(fingers) == 0 {
+		return 0
+	}
 	var sum float64
 	for _, f := range fingers {
 		sum += float64(max(0, f.Score))
@@ -154,17 +160,16 @@ func together(fingers []FingerScore) biometrics.Score {
 
 // anyWithAny takes for each finger of the probe its best among all of the other,
 // and pays for the number of tries.
-func anyWithAny(probe Prints, e *entry) Candidate {
-	c := Candidate{Ref: e.ref}
-	price := biometrics.Score(math.Log10(float64(max(1, len(e.prints)))))
+func anyWithAny(probe Prints, e *entry) (fingers []FingerScore) {
+	price := biometrics.Score(math.Log10(float64(1 + len(e.prints)))) // the one by name was a try too
 	for position, p := range probe {
 		var best biometrics.Score
 		for _, t := range e.prints {
 			best = max(best, finger.Compare(p, t)-price)
 		}
-		c.Fingers = append(c.Fingers, FingerScore{position, best})
+		fingers = append(fingers, FingerScore{position, best})
 	}
-	return c
+	return fingers
 }
 
 // Verdict is what the scores say.

@@ -306,3 +306,25 @@ func TestGalleryIsUsedByManyAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// Whoever gives fingers under other names is found like anybody else.
+func TestFingersUnderOtherNamesAreFound(t *testing.T) {
+	g := all(t)
+	_, second := prints(t)
+	for p := range people {
+		right, left := second[p][biometrics.RightIndex], second[p][biometrics.LeftIndex]
+		for name, c := range map[string]struct {
+			probe Prints
+			want  []Verdict
+		}{
+			"hands swapped":          {Prints{biometrics.RightIndex: left, biometrics.LeftIndex: right}, []Verdict{Duplicate}},
+			"one finger as another":  {Prints{biometrics.RightIndex: left}, []Verdict{Duplicate, Doubtful}},
+			"a finger and a foreign": {Prints{biometrics.LeftIndex: right, biometrics.RightIndex: second[(p+1)%people][biometrics.LeftIndex]}, []Verdict{Duplicate, Doubtful}},
+		} {
+			found := g.Search(c.probe, math.MaxInt64, 10)
+			if !slices.ContainsFunc(found, func(f Candidate) bool { return f.Ref == ref(p) && slices.Contains(c.want, Decide(f.Score, g.Len())) }) {
+				t.Errorf("person %d, %s: got %v, want them found", p, name, found)
+			}
+		}
+	}
+}

@@ -68,7 +68,10 @@ func (c *demoCommand) Run(ctx context.Context, settings lazySettings) error {
 	if err != nil {
 		return err
 	}
-	logTo(max(s.Log, slog.LevelWarn))
+	if os.Getenv("PLINTH_LOG") == "" {
+		s.Log = slog.LevelWarn // what to click must not drown
+	}
+	logTo(s.Log)
 	begun := time.Now()
 	if c.Data == "" {
 		if c.Data, err = os.MkdirTemp("", "plinth-demo-"); err != nil {
@@ -117,13 +120,19 @@ func (c *demoCommand) Run(ctx context.Context, settings lazySettings) error {
 	return group.Wait()
 }
 
-// prepareDemo makes the data directory and the passphrase of its root key.
+// prepareDemo makes the data directory and the passphrase of its root key. What is
+// set for a real deployment has no place here: not its keys, and no way by which
+// mail would leave.
 func prepareDemo(s *Settings) error {
+	s.Passphrase, s.PKCS11, s.SMTP, s.SMS = "", PKCS11{}, "", ""
 	if err := os.MkdirAll(s.Data, 0o755); err != nil {
-		return err
+		return wrongUse{err}
 	}
 	file := filepath.Join(s.Data, demoPassphrase)
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(s.Data, rootKeyFile)); err == nil {
+			return wrongUse{fmt.Errorf("%s holds a real deployment; choose another directory for the demonstration", s.Data)}
+		}
 		return os.WriteFile(file, []byte(rand.Text()), 0o600)
 	}
 	return nil
@@ -181,11 +190,26 @@ func (d *demo) install(ctx context.Context) error {
 			return err
 		}
 	}
-	d.sheet.URL = d.URL.String()
+	if err := d.move(ctx); err != nil {
+		return err
+	}
 	if err := d.register(ctx); err != nil {
 		return err
 	}
 	return d.save()
+}
+
+// move follows a new address: the portal's old redirect URI would be refused.
+func (d *demo) move(ctx context.Context) error {
+	if at := d.URL.String(); d.sheet.URL != at {
+		for _, c := range d.sheet.Clients {
+			if err := d.partners.Disable(ctx, c.ID); err != nil {
+				return err
+			}
+		}
+		d.sheet.URL, d.sheet.Clients = at, nil
+	}
+	return nil
 }
 
 // register makes the portal's key and registers the portal as a relying party.

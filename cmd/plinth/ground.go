@@ -141,6 +141,8 @@ func auditOrigin(ring *keys.Ring) string {
 	return "plinth/audit/" + first.ID
 }
 
+const rootKeyFile = "root.key"
+
 // root opens the root key: a token, or the file in the data directory.
 func (g *ground) root() (keys.Root, error) {
 	if g.PKCS11.Module != "" {
@@ -153,7 +155,7 @@ func (g *ground) root() (keys.Root, error) {
 	if passphrase == "" {
 		return nil, wrongUse{errors.New("PLINTH_KEY_PASSPHRASE: set the passphrase that seals the root key (or PLINTH_PKCS11_MODULE for a token)")}
 	}
-	return keys.FileRoot(filepath.Join(g.Data, "root.key"), passphrase)
+	return keys.FileRoot(filepath.Join(g.Data, rootKeyFile), passphrase)
 }
 
 // follow lets what depends on an identity follow its changes.

@@ -65,7 +65,7 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	}
 	h.sweeps = []sweep{
 		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep},
-		{"offers", h.issuer.Sweep}, {"messages", h.sender.Sweep}, {"keys", h.ring.Refresh},
+		{"offers", h.issuer.Sweep}, {"messages", h.sender.Sweep},
 		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
 	}
 	return h, nil

@@ -87,7 +87,7 @@ func (h *house) numbers() *prometheus.Registry {
 var link = regexp.MustCompile(`https?://[^\s<>"]+`)
 
 func (h *house) showInbox(c *gin.Context) error {
-	messages, err := h.inbox.Messages(c.Request.Context(), 50)
+	messages, err := h.inbox.Messages(c.Request.Context(), 200)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ type commands struct {
 
 func main() {
 	var c commands
-	parser := kong.Must(&c, kong.Name("plinth"), kong.UsageOnError(),
+	parser := kong.Must(&c, kong.Name("plinth"), kong.ShortUsageOnError(),
 		kong.Description("A foundational identity system in one binary."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) {
 			if code != 0 {

@@ -24,7 +24,7 @@ type officerCommand struct {
 	Cases      struct{} `cmd:"" help:"List the doubtful cases that wait."`
 	Adjudicate struct {
 		Case    string `arg:""`
-		Officer string `required:"" help:"Who decides (name of an adjudicator)."`
+		Officer string `env:"PLINTH_OFFICER" help:"Who decides (name of an adjudicator); the password is PLINTH_OFFICER_PASSWORD."`
 		Verdict string `required:"" help:"unique, or duplicate:APPLICATION."`
 		Reason  string `required:"" help:"Why; it is kept."`
 	} `cmd:"" help:"Decide a doubtful case."`
@@ -73,10 +73,23 @@ func (c *officerCommand) adjudicate(ctx context.Context, h *house) error {
 	if err != nil {
 		return wrongUse{errors.New("a case id looks like 0f8fad5b-d9cb-469f-a165-70867728950e; see: plinth officer cases")}
 	}
-	officer, err := h.places.Officer(ctx, c.Adjudicate.Officer)
+	officer, err := officerHere(ctx, h.places, c.Adjudicate.Officer)
 	if err != nil {
 		return err
 	}
 	err = h.office.Adjudicate(ctx, id, officer, c.Adjudicate.Verdict, c.Adjudicate.Reason)
 	return shown(map[string]any{"case": id, "verdict": c.Adjudicate.Verdict}, err)
+}
+
+// officerHere lets an officer prove at this machine who they are.
+func officerHere(ctx context.Context, places *place.Directory, name string) (place.Officer, error) {
+	password := os.Getenv("PLINTH_OFFICER_PASSWORD")
+	if name == "" || password == "" {
+		return place.Officer{}, wrongUse{errors.New("who answers for this? Set PLINTH_OFFICER and PLINTH_OFFICER_PASSWORD")}
+	}
+	token, officer, err := places.SignIn(ctx, name, password, "this machine")
+	if err != nil {
+		return officer, err
+	}
+	return officer, places.SignOut(ctx, token, officer)
 }

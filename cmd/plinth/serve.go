@@ -33,7 +33,10 @@ func (serveCommand) Run(ctx context.Context, settings lazySettings) error {
 		return err
 	}
 	defer g.close()
-	if g.SMTP == "" && g.SMS == "" && !g.demo {
+	if g.demo {
+		return wrongUse{fmt.Errorf("%s holds a demonstration, whose code everybody knows; run plinth demo, or choose another PLINTH_DATA", g.Data)}
+	}
+	if g.SMTP == "" && g.SMS == "" {
 		return wrongUse{errors.New("PLINTH_SMTP_URL, PLINTH_SMS_URL: set at least one, or nobody can get a one-time code")}
 	}
 	h, err := openHouse(ctx, g)
@@ -86,12 +89,9 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 		})
 	}
 	group.Go(func() error { return h.log.Run(ctx) })
+	group.Go(func() error { return h.ring.Run(ctx) })
 	group.Go(func() error { return h.housekeep(ctx) })
-	if slices.Contains(h.Roles, "web") {
-		group.Go(func() error { return web.Serve(ctx, ln, h.router, drain) })
-	} else {
-		ln.Close()
-	}
+	group.Go(func() error { return web.Serve(ctx, ln, h.front(), drain) })
 	err := group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -102,6 +102,19 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 		return nil
 	}
 	return err
+}
+
+// front is what this process answers: a process that only works tells how it is,
+// and nothing else.
+func (h *house) front() http.Handler {
+	if slices.Contains(h.Roles, "web") {
+		return h.router
+	}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		mux.Handle("GET "+path, h.router)
+	}
+	return mux
 }
 
 // works tells whether this process runs jobs.

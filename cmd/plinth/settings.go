@@ -75,7 +75,7 @@ var keyList = []key{
 			s.Roles = roles
 			return nil
 		}
-		s.Roles = strings.Split(v, ",")
+		s.Roles = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
 		for _, r := range s.Roles {
 			if !slices.Contains(roles, r) {
 				return fmt.Errorf("%q is no role; use all, or a comma list of web, work, gallery", r)
@@ -125,9 +125,14 @@ func text(field func(*Settings) *string) func(*Settings, string) error {
 // baseURL reads a public base URL: a scheme and a host, nothing else.
 func baseURL(v string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSuffix(v, "/"))
-	switch {
-	case err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil:
+	if err != nil || u.Host == "" || u.Path != "" || u.User != nil || strings.ContainsAny(v, "?#") {
 		return nil, errors.New("needs a scheme and a host and nothing else, as in https://id.example.org")
+	}
+	if port, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || port < 1 || port > 65535) {
+		return nil, fmt.Errorf("%q is no port", u.Port())
+	}
+	u.Host = strings.ToLower(u.Host)
+	switch {
 	case u.Scheme == "https":
 		return u, nil
 	case u.Scheme == "http" && slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname()):

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/plinth-id/plinth/credentials/qr"
+	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/wallet"
 )
@@ -44,6 +44,8 @@ func (c *walletCommand) Run(ctx context.Context, settings lazySettings, at chose
 	return c.show(w)
 }
 
+const leastPassphrase = 12
+
 func (c *walletCommand) open(settings lazySettings) (*wallet.Wallet, error) {
 	if c.File == "" {
 		s, err := settings()
@@ -53,8 +55,8 @@ func (c *walletCommand) open(settings lazySettings) (*wallet.Wallet, error) {
 		c.File = filepath.Join(s.Data, "wallet.sealed")
 	}
 	passphrase := os.Getenv("PLINTH_WALLET_PASSPHRASE")
-	if passphrase == "" {
-		return nil, wrongUse{errors.New("PLINTH_WALLET_PASSPHRASE: set the passphrase that seals the wallet")}
+	if len(passphrase) < leastPassphrase {
+		return nil, wrongUse{fmt.Errorf("PLINTH_WALLET_PASSPHRASE: set the passphrase that seals the wallet, of at least %d characters", leastPassphrase)}
 	}
 	// Whoever runs a wallet by hand chooses its issuers, which may be on this machine.
 	return wallet.New(c.File, passphrase, web.NewClient(web.ClientConfig{Timeout: 20 * time.Second, Private: true}))
@@ -67,7 +69,7 @@ func (c *walletCommand) show(w *wallet.Wallet) error {
 			return err
 		}
 		if len(cards) == 0 {
-			return fmt.Errorf("showing a credential: %w", exit(exitNo))
+			return fault.New(fault.NotFound, "This wallet holds no credential yet. Fetch one with: plinth wallet receive OFFER")
 		}
 		c.Show.ID = cards[len(cards)-1].ID
 	}

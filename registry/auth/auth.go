@@ -7,11 +7,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/internal/fault"
@@ -33,7 +36,10 @@ type Config struct {
 }
 
 // Desk proves who people are.
-type Desk struct{ Config }
+type Desk struct {
+	Config
+	images *semaphore.Weighted // of fingers, which take much time and memory to read
+}
 
 // New makes a Desk.
 func New(c Config) (*Desk, error) {
@@ -43,7 +49,7 @@ func New(c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Desk{c}, nil
+	return &Desk{c, semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}, nil
 }
 
 // Attempt is evidence that somebody is who they say: a number and either the
@@ -124,12 +130,34 @@ func (d *Desk) Verify(ctx context.Context, a Attempt) (Proof, error) {
 	if a.Code != "" {
 		return d.verify(ctx, a, d.codeFits(a))
 	}
-	// Reading an image is work for the processor: before the transaction.
-	probe, err := readFinger(a.Finger)
+	// Reading an image is work for the processor: before the transaction, and not
+	// at all where the budgets are used up.
+	if err := d.welcome(ctx, a); err != nil {
+		return Proof{}, err
+	}
+	probe, err := d.readInTurn(ctx, a.Finger)
 	if err != nil {
 		return Proof{}, err
 	}
 	return d.verify(ctx, a, d.fingerFits(a, probe))
+}
+
+// welcome refuses a finger that would not be judged.
+func (d *Desk) welcome(ctx context.Context, a Attempt) error {
+	who, err := d.claim(ctx, d.Pool, a.Identifier)
+	if err != nil {
+		return err
+	}
+	for _, b := range d.guesses(who.person, a, amrFinger) {
+		free, err := isFree(ctx, d.Pool, b, d.Now())
+		if err != nil {
+			return fmt.Errorf("reading a limit: %w", err)
+		}
+		if !free {
+			return errWait
+		}
+	}
+	return nil
 }
 
 // factor judges one kind of evidence within the transaction of the attempt.

@@ -61,10 +61,7 @@ func (d *Desk) SendCode(ctx context.Context, r CodeRequest) (Sent, error) {
 		if err := insertCode(ctx, tx, uuid.New(), in, who.person, d.mac(who.person, code), sent.Expires); err != nil {
 			return fmt.Errorf("keeping a code: %w", err)
 		}
-		if !who.exists {
-			return nil
-		}
-		return d.dispatch(ctx, tx, who.person, code, r.Client)
+		return d.dispatch(ctx, tx, who, code, r.Client)
 	})
 	if err != nil {
 		return sent, err
@@ -94,33 +91,51 @@ func (d *Desk) mac(person uuid.UUID, code string) []byte {
 	return d.Ring.PRF("auth code", person[:], []byte(code))
 }
 
-// dispatch queues the message by the better channel that the person has.
-func (d *Desk) dispatch(ctx context.Context, tx pgx.Tx, person uuid.UUID, code, client string) error {
-	i, err := d.Registry.Read(ctx, tx, person)
-	if fault.Is(err, fault.NotFound) {
-		return nil // erased since: as somebody who never was
-	}
-	if err != nil {
+// dispatch queues the message by the better channel that the person has. For
+// nobody, or somebody erased since, it does the same work with a message that is
+// out of date and is not sent: the time that an answer takes must not tell who
+// there is.
+func (d *Desk) dispatch(ctx context.Context, tx pgx.Tx, who claimed, code, client string) error {
+	i, err := d.Registry.Read(ctx, tx, who.person)
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	m := d.message(i, code)
+	entry := audit.Entry{Event: audit.CodeSent, Actor: actor(client)}
+	var m notify.Message
+	if err == nil {
+		m = d.message(i, code)
+		entry.Person, entry.Details = who.person, map[string]string{"channel": string(m.Channel)}
+	} else {
+		m = d.decoy(code)
+		entry.Details = map[string]string{"channel": "none: nobody has this number"}
+	}
 	if m.To == "" {
 		// The answer must not tell; whoever helps the person must be able to see it.
-		slog.WarnContext(ctx, "no channel for a one-time code", "person", person)
+		slog.WarnContext(ctx, "no channel for a one-time code", "person", who.person)
 	} else if err := d.Queue(ctx, tx, m); err != nil {
 		return err
 	}
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.CodeSent, Person: person, Actor: actor(client), Details: map[string]string{"channel": string(m.Channel)}})
+	return audit.Append(ctx, tx, entry)
+}
+
+// decoy is a message to nobody, which was out of date before it was written.
+func (d *Desk) decoy(code string) notify.Message {
+	channel := notify.SMS
+	if !d.Offers(channel) {
+		channel = notify.Mail
+	}
+	text := templates.Languages()[0].Must("notice.code", "Code", code, "Minutes", int(codeLife.Minutes()))
+	return notify.Message{Channel: channel, To: "+00000000000", Text: text, Until: d.Now().Add(-codeLife)}
 }
 
 func (d *Desk) message(i registry.Identity, code string) notify.Message {
 	l := languageOf(i)
-	text := l.Must("notice.code", "Code", code, "Minutes", int(codeLife.Minutes()))
+	text, until := l.Must("notice.code", "Code", code, "Minutes", int(codeLife.Minutes())), d.Now().Add(codeLife)
 	if i.Phone() != "" && d.Offers(notify.SMS) {
-		return notify.Message{Channel: notify.SMS, To: i.Phone(), Text: text}
+		return notify.Message{Channel: notify.SMS, To: i.Phone(), Text: text, Until: until}
 	}
 	if i.Email() != "" && d.Offers(notify.Mail) {
-		return notify.Message{Channel: notify.Mail, To: i.Email(), Subject: l.Must("notice.code.subject"), Text: text}
+		return notify.Message{Channel: notify.Mail, To: i.Email(), Subject: l.Must("notice.code.subject"), Text: text, Until: until}
 	}
 	return notify.Message{}
 }

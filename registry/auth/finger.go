@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,10 +13,30 @@ import (
 	"github.com/plinth-id/plinth/internal/fault"
 )
 
+// amrFinger is the method of RFC 8176.
+const amrFinger = "fpt"
+
+// mostPixels of one finger: two inches by two at 500 ppi.
+const mostPixels = 1000 * 1000
+
+// readInTurn reads the image of a finger when its turn comes.
+func (d *Desk) readInTurn(ctx context.Context, image []byte) (finger.Template, error) {
+	turn, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if d.images.Acquire(turn, 1) != nil {
+		return finger.Template{}, fault.New(fault.Busy, "Too many fingers are being read at this moment. Try again in a minute.").Named("too-many-at-once")
+	}
+	defer d.images.Release(1)
+	return readFinger(image)
+}
+
 // readFinger reads the image of a finger; what cannot be used is said plainly,
 // since it tells nothing of the person.
 func readFinger(image []byte) (finger.Template, error) {
 	img, err := finger.Decode(image)
+	if err == nil && img.Width*img.Height > mostPixels {
+		err = biometrics.ErrTooLarge
+	}
 	if err != nil {
 		return finger.Template{}, unusable(err)
 	}
@@ -41,7 +62,7 @@ func unusable(err error) error {
 // position every enrolled finger is tried, and so the score must be higher by
 // the logarithm of how many there are.
 func (d *Desk) fingerFits(a Attempt, probe finger.Template) factor {
-	return factor{acr: ACRFinger, amr: []string{"fpt"}, fits: func(ctx context.Context, tx pgx.Tx, who claimed) (bool, error) {
+	return factor{acr: ACRFinger, amr: []string{amrFinger}, fits: func(ctx context.Context, tx pgx.Tx, who claimed) (bool, error) {
 		if !who.exists {
 			return false, nil
 		}

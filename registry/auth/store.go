@@ -52,6 +52,12 @@ func takeOne(ctx context.Context, db postgres.DB, b budget, now time.Time) (bool
 	return err == nil, err
 }
 
+// isFree tells whether a budget has something left, without taking it.
+func isFree(ctx context.Context, db postgres.DB, b budget, now time.Time) (free bool, err error) {
+	err = db.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM auth_limit WHERE key = $1 AND until > $2 AND used >= $3)`, b.key, now, b.limit).Scan(&free)
+	return free, err
+}
+
 func giveBack(ctx context.Context, db postgres.DB, key []byte) error {
 	_, err := db.Exec(ctx, `UPDATE auth_limit SET used = greatest(used - 1, 0) WHERE key = $1`, key)
 	return err

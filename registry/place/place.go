@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 	"unicode"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/fault"
@@ -48,7 +50,10 @@ type Config struct {
 }
 
 // Directory knows the officers and the stations.
-type Directory struct{ Config }
+type Directory struct {
+	Config
+	hashing *semaphore.Weighted // passwords, which take 19 MiB each
+}
 
 // New makes a Directory.
 func New(c Config) (*Directory, error) {
@@ -58,7 +63,7 @@ func New(c Config) (*Directory, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Directory{c}, nil
+	return &Directory{c, semaphore.NewWeighted(2 * int64(runtime.GOMAXPROCS(0)))}, nil
 }
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{2,63}$`)

@@ -50,7 +50,11 @@ func (d *Directory) SignIn(ctx context.Context, name, password, from string) (to
 	} else if err != nil {
 		return "", o, fmt.Errorf("signing in: %w", err)
 	}
-	if !passwordFits(hash, password) || !known {
+	fits, err := d.fits(ctx, hash, password)
+	if err != nil {
+		return "", Officer{}, err
+	}
+	if !fits || !known {
 		return "", Officer{}, d.refused(ctx, o, known)
 	}
 	raw := make([]byte, 32)
@@ -69,6 +73,18 @@ func (d *Directory) SignIn(ctx context.Context, name, password, from string) (to
 		return "", o, fmt.Errorf("signing in: %w", err)
 	}
 	return token, o, nil
+}
+
+// fits compares a password when its turn comes: names that nobody has are not
+// limited, so the memory and the time that strangers can take must be.
+func (d *Directory) fits(ctx context.Context, hash, password string) (bool, error) {
+	turn, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if d.hashing.Acquire(turn, 1) != nil {
+		return false, fault.New(fault.Busy, "Too many are signing in at this moment. Try again in a minute.").Named("too-many-at-once")
+	}
+	defer d.hashing.Release(1)
+	return passwordFits(hash, password), nil
 }
 
 // refused records a wrong password, of a name that there is: the log must not
