@@ -90,3 +90,11 @@ var (
 	ErrNoFinger    = errors.New("there is no fingerprint in this image")
 	ErrBadTemplate = errors.New("this is no template that can be read")
 )
+
+// FingerOf is the finger of an ISO/IEC 19794-2 position, 1 to 10.
+func FingerOf(code int) (Position, bool) {
+	if code < 1 || code > len(fingers) {
+		return "", false
+	}
+	return fingers[code-1], true
+}
