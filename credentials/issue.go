@@ -165,6 +165,14 @@ func (i *Issuer) issue(ctx context.Context, o order, sign func(statement) ([]byt
 // intend spends the nonce, draws a place in the status list and writes the line
 // of the ledger, all or nothing.
 func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, s statement, notification string) (status.Entry, error) {
+	// Whoever is deactivated in this moment waits for the line, which is then revoked.
+	active, err := i.Registry.Active(ctx, tx, o.person)
+	if err != nil {
+		return status.Entry{}, err
+	}
+	if !active {
+		return status.Entry{}, errDenied
+	}
 	if o.nonce != "" {
 		if err := i.spendNonce(ctx, tx, o.nonce); err != nil {
 			return status.Entry{}, err

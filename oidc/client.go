@@ -3,7 +3,9 @@ package oidc
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ory/fosite"
 
@@ -71,7 +73,7 @@ func (only) SetClientAssertionJWT(context.Context, string, time.Time) error { re
 
 // find looks up a client that may do something.
 func (p *Provider) find(ctx context.Context, db postgres.DB, id string) (client, error) {
-	if id == "" || len(id) > 256 {
+	if id == "" || len(id) > 256 || !storable(id) {
 		return client{}, errUnknownClient
 	}
 	found, err := p.Clients(ctx, db, id)
@@ -79,6 +81,11 @@ func (p *Provider) find(ctx context.Context, db postgres.DB, id string) (client,
 		return client{}, errUnknownClient
 	}
 	return client{found}, err
+}
+
+// storable tells whether a text can be kept by the database at all.
+func storable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
 
 var errUnknownClient = fault.New(fault.Invalid, "The website that sent you here is not registered, or not any more. Tell its operator.").Named("invalid_client")

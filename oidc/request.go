@@ -107,6 +107,9 @@ func unsupported(form url.Values) error {
 		return fosite.ErrInvalidRequest.WithHintf("Send %s once.", name)
 	}
 	for name, values := range form {
+		if !storable(name) || !storable(values[0]) {
+			return fosite.ErrInvalidRequest.WithHint("Send text in UTF-8, without NUL.")
+		}
 		if name != "claims" && name != "authorization_details" && name != "id_token_hint" && len(values[0]) > maxParameter {
 			return fosite.ErrInvalidRequest.WithHintf("The parameter %s is too long.", ascii(name[:min(len(name), 40)]))
 		}

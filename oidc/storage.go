@@ -158,6 +158,9 @@ type given struct {
 func insertConsent(ctx context.Context, tx pgx.Tx, g given) error {
 	_, err := tx.Exec(ctx, `INSERT INTO oidc_consent (id, person, client, scopes, claims, configurations, given_at, ends_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, g.id, g.person, g.client, listed(g.scopes), listed(g.claims), listed(g.configurations), g.at, g.ends)
+	if postgres.IsUnique(err, "oidc_consent_pkey") {
+		return errEnded // said again after the rest of the visit was forgotten
+	}
 	if err != nil {
 		return fmt.Errorf("recording consent %s: %w", g.id, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/registry/auth"
 )
@@ -103,6 +105,11 @@ func (p *Provider) userinfo(c *gin.Context) error {
 		return err
 	}
 	if claims["sub"], err = p.subject(c, p.Pool, holder, l.grant); err != nil {
+		return err
+	}
+	// The person can see who asked about them, and what was told.
+	if err := audit.Append(c, p.Pool, audit.Entry{Event: audit.ClaimsReleased, Person: l.grant.Person(), Actor: "client:" + holder.ID,
+		Details: map[string]string{"claims": strings.Join(slices.Sorted(maps.Keys(claims)), " ")}}); err != nil {
 		return err
 	}
 	unstored(c)

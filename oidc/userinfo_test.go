@@ -162,3 +162,35 @@ func TestSweepLeavesWhatIsStillOfUse(t *testing.T) {
 		t.Fatalf("got %d consents, want 1 that stays", consents)
 	}
 }
+
+// The person can see who asked about them, and what was told.
+func TestASVS_16_3_1_ReleasedClaimsAreInTheLog(t *testing.T) {
+	w := open(t)
+	tokens := w.post(t, "/oidc/token", w.trade(t, w.rp, w.code(t, "name")))
+	if got := w.userinfo(t, tokens.str("access_token")); got.status != 200 {
+		t.Fatalf("got %d %s", got.status, got.text)
+	}
+	var details string
+	must(t, w.pool.QueryRow(t.Context(), `SELECT details::text FROM audit_entry WHERE event = 'claims-released' AND actor = $1`, "client:"+w.rp.id).Scan(&details))
+	if !strings.Contains(details, "name") || strings.Contains(details, "email") {
+		t.Errorf("got %s, want the claims that were told", details)
+	}
+}
+
+// What no database can keep is refused, wherever it is sent.
+func TestTextThatCannotBeKeptIsRefused(t *testing.T) {
+	w := open(t)
+	for name, form := range map[string]url.Values{"client": {"client_id": {"a\x00b"}}, "nonce": with(w.question(w.rp), "nonce", "a\x00b"), "state": with(w.question(w.rp), "state", "\xff\xfe")} {
+		if got := w.browser(t).get(t, w.asks(form)); got.status >= 500 {
+			t.Errorf("%s: got %d %s, want it refused", name, got.status, got.text)
+		}
+	}
+	if got := w.post(t, "/oidc/token", url.Values{"client_id": {"a\x00b"}, "grant_type": {"authorization_code"}}); got.status >= 500 {
+		t.Errorf("got %d %s, want it refused", got.status, got.text)
+	}
+}
+
+func with(form url.Values, name, value string) url.Values {
+	form.Set(name, value)
+	return form
+}

@@ -117,6 +117,19 @@ func (r *Registry) SetStatus(ctx context.Context, tx pgx.Tx, person uuid.UUID, f
 	return r.OnChange(ctx, tx, Change{Person: person, Status: to})
 }
 
+// Active tells whether a person is active, and keeps it so until the transaction
+// ends: what is done for them now cannot be overtaken by their deactivation.
+func (r *Registry) Active(ctx context.Context, tx pgx.Tx, person uuid.UUID) (bool, error) {
+	status, err := heldStatus(ctx, tx, person)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, errUnknown
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading a status: %w", err)
+	}
+	return status == Active, nil
+}
+
 // Status tells how long numbers are, how many there are and how many have been given out.
 func (r *Registry) Status(ctx context.Context, db postgres.DB) (digits int, capacity, issued int64, err error) {
 	issued, err = countIssued(ctx, db)

@@ -73,6 +73,11 @@ func setStatus(ctx context.Context, db postgres.DB, person uuid.UUID, from, to S
 	return tag.RowsAffected() == 1, err
 }
 
+func heldStatus(ctx context.Context, tx pgx.Tx, person uuid.UUID) (status Status, err error) {
+	err = tx.QueryRow(ctx, `SELECT status FROM registry_identity WHERE person = $1 FOR SHARE`, person).Scan(&status)
+	return status, err
+}
+
 func insertTemplate(ctx context.Context, db postgres.DB, person uuid.UUID, p biometrics.Position, sealed []byte) error {
 	_, err := db.Exec(ctx, `INSERT INTO registry_template (person, position, sealed) VALUES ($1, $2, $3)`, person, p, sealed)
 	return err

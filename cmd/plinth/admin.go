@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/keys"
 )
 
@@ -148,6 +149,10 @@ func (c *keysCommand) Run(ctx context.Context, settings lazySettings, at chosen)
 	return onGround(ctx, settings, func(g *ground) error {
 		if at == "rotate" {
 			if err := g.ring.Rotate(ctx, keys.Domain(c.Rotate.Domain)); err != nil {
+				return err
+			}
+			entry := audit.Entry{Event: audit.KeyRotated, Actor: "system", Subject: c.Rotate.Domain}
+			if err := audit.Append(ctx, g.pool, entry); err != nil {
 				return err
 			}
 		}

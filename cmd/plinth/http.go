@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -43,6 +44,19 @@ func (h *house) doors() {
 	if h.demo {
 		h.router.Handle("GET", "/demo/inbox", web.Demo, h.showInbox)
 	}
+}
+
+// front is what this process answers: a process that only works tells how it is,
+// and nothing else.
+func (h *house) front() http.Handler {
+	if slices.Contains(h.Roles, "web") {
+		return h.router
+	}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		mux.Handle("GET "+path, h.router)
+	}
+	return mux
 }
 
 func (h *house) home(c *gin.Context) error {

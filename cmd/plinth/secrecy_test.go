@@ -134,6 +134,9 @@ func forms(needle []byte) map[string][]byte {
 		all["in JSON"] = quoted[1 : len(quoted)-1]
 	}
 	for skip := range 3 { // whatever stands before it
+		if len(needle) < 6 {
+			break // so few letters come by chance
+		}
 		encoded := base64.RawStdEncoding.EncodeToString(append(make([]byte, skip), needle...))
 		all[fmt.Sprintf("in base64, %d bytes in", skip)] = []byte(encoded[(skip*8+5)/6 : len(encoded)-1])
 	}

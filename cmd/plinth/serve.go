@@ -104,19 +104,6 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// front is what this process answers: a process that only works tells how it is,
-// and nothing else.
-func (h *house) front() http.Handler {
-	if slices.Contains(h.Roles, "web") {
-		return h.router
-	}
-	mux := http.NewServeMux()
-	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		mux.Handle("GET "+path, h.router)
-	}
-	return mux
-}
-
 // works tells whether this process runs jobs.
 func (h *house) works() bool {
 	return slices.Contains(h.Roles, "work") || slices.Contains(h.Roles, "gallery")

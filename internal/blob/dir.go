@@ -10,7 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/plinth-id/plinth/internal/fault"
 )
 
 // dir keeps a blob in <root>/ab/cd/<key>, where ab and cd are the first bytes of
@@ -67,7 +70,11 @@ func (d dir) Put(_ context.Context, key string, data []byte) error {
 	if len(data) > maxBlob {
 		return fmt.Errorf("storing blob %s: %w", key, errTooLarge)
 	}
-	if err := d.put(d.path(key), data); err != nil {
+	err := d.put(d.path(key), data)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fault.New(fault.Busy, "The server has no room left. Try again later; its operators must make room.").Named("no-room").Because(err)
+	}
+	if err != nil {
 		return fmt.Errorf("storing blob %s: %w", key, err)
 	}
 	return nil

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/plinth-id/plinth/internal/fault"
 )
 
 const (
@@ -28,7 +31,7 @@ func InTx(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) err
 	for attempt := 1; ; attempt++ {
 		err := once(ctx, pool, do)
 		if err == nil || attempt == attempts || !mayRetry(err) {
-			return err
+			return exhausted(err)
 		}
 		pause := time.Duration(1<<attempt) * 4 * time.Millisecond
 		select {
@@ -37,6 +40,16 @@ func InTx(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) err
 		case <-time.After(pause/2 + rand.N(pause)):
 		}
 	}
+}
+
+// exhausted names a server at its end (class 53: disk, memory, connections), which
+// is nobody's mistake and may pass.
+func exhausted(err error) error {
+	var failed *pgconn.PgError
+	if errors.As(err, &failed) && strings.HasPrefix(failed.Code, "53") {
+		return fault.New(fault.Busy, "The server has no room left. Try again later; its operators must make room.").Named("no-room").Because(err)
+	}
+	return err
 }
 
 func once(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) error {
