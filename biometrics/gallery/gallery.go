@@ -137,6 +137,9 @@ func compare(probe Prints, e *entry) Candidate {
 	return c
 }
 
+// Alike compares two persons, as Search does.
+func Alike(a, b Prints) biometrics.Score { return compare(a, &entry{prints: b}).Score }
+
 // together is what the scores of several fingers say of one person: each is the
 // −log10 of a chance, and so is the result (Fisher's method: the sum of k such
 // logarithms follows the gamma distribution of shape k). A plain sum would make

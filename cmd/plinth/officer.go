@@ -28,6 +28,10 @@ type officerCommand struct {
 		Verdict string `required:"" help:"unique, or duplicate:APPLICATION."`
 		Reason  string `required:"" help:"Why; it is kept."`
 	} `cmd:"" help:"Decide a doubtful case."`
+	Resume struct {
+		Applications []string `arg:"" help:"Applications that were laid aside."`
+		Officer      string   `env:"PLINTH_OFFICER" help:"Who decides (name of an administrator); the password is PLINTH_OFFICER_PASSWORD."`
+	} `cmd:"" help:"Put applications that were laid aside back to work."`
 }
 
 func (c *officerCommand) Run(ctx context.Context, settings lazySettings, at chosen) error {
@@ -49,6 +53,9 @@ func (c *officerCommand) Run(ctx context.Context, settings lazySettings, at chos
 		if at == "cases" {
 			cases, err := h.office.Cases(ctx)
 			return shown(cases, err)
+		}
+		if at == "resume" {
+			return c.resume(ctx, h)
 		}
 		return c.adjudicate(ctx, h)
 	})
@@ -79,6 +86,26 @@ func (c *officerCommand) adjudicate(ctx context.Context, h *house) error {
 	}
 	err = h.office.Adjudicate(ctx, id, officer, c.Adjudicate.Verdict, c.Adjudicate.Reason)
 	return shown(map[string]any{"case": id, "verdict": c.Adjudicate.Verdict}, err)
+}
+
+func (c *officerCommand) resume(ctx context.Context, h *house) error {
+	officer, err := officerHere(ctx, h.places, c.Resume.Officer)
+	if err != nil {
+		return err
+	}
+	for _, text := range c.Resume.Applications {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return wrongUse{fmt.Errorf("%q is no application id; plinth enrol printed it", text)}
+		}
+		if err := h.office.Resume(ctx, id, officer); err != nil {
+			return err
+		}
+		if err := printJSON(map[string]any{"application": id, "resumed": true}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // officerHere lets an officer prove at this machine who they are.

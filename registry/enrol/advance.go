@@ -29,8 +29,12 @@ const (
 	jobKind = "enrol_advance"
 	// A worker that is silent for so long is taken for dead.
 	lease = 10 * time.Second
-	// An application that fails so often in one state waits for a person.
+	// An application over which so many processes died waits for a person: it may be
+	// what killed them.
 	maxAttempts = 6
+	// So does one that failed so often, which is after some hours: a store that is
+	// away for a while is no reason to bother anybody.
+	maxFailures = 30
 	// River counts too, but a process that dies tells it nothing; so we count in
 	// the row, and River's count must not end first.
 	riverAttempts = 100
@@ -51,10 +55,12 @@ type worker struct {
 // Timeout bounds one run; it ends with the next state that nobody waits for.
 func (*worker) Timeout(*river.Job[job]) time.Duration { return 10 * time.Minute }
 
-// NextRetry is after 1, 2, 4 … 60 seconds.
+// NextRetry is after 1, 2, 4 … 512 seconds, then every ten minutes.
 func (w *worker) NextRetry(j *river.Job[job]) time.Time { return w.office.Now().Add(pause(j.Attempt)) }
 
-func pause(attempt int) time.Duration { return min(time.Second<<min(attempt-1, 6), time.Minute) }
+func pause(attempt int) time.Duration {
+	return min(time.Second<<min(max(attempt-1, 0), 10), 10*time.Minute)
+}
 
 // Work moves one application as far as it goes.
 func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
@@ -66,7 +72,7 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 	if err != nil {
 		return fmt.Errorf("claiming an application: %w", err)
 	}
-	if a.attempts > maxAttempts {
+	if a.attempts > maxAttempts || j.Attempt > maxFailures {
 		return o.quarantine(ctx, a)
 	}
 	for a.State != "" {
@@ -76,7 +82,7 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 			return nil
 		}
 		if err != nil {
-			return o.giveUp(ctx, a, j.ID, err)
+			return o.giveUp(ctx, a, j, err)
 		}
 		a.State, a.attempts = next, 1
 	}
@@ -92,19 +98,20 @@ func (o *Office) step(ctx context.Context, a Application, by int64) (next State,
 }
 
 // giveUp leaves an application to the next attempt.
-func (o *Office) giveUp(ctx context.Context, a Application, by int64, err error) error {
+func (o *Office) giveUp(ctx context.Context, a Application, j *river.Job[job], err error) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	// We are told to stop, which is no failed attempt; a stage that took all of its
 	// time is one, or it would begin anew for ever.
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = river.JobSnooze(0)
-		if lost := release(last, o.Pool, a.ID, by); lost != nil {
+		if lost := release(last, o.Pool, a.ID, j.ID); lost != nil {
 			slog.WarnContext(ctx, "giving a claim back failed", "application", a.ID, "error", lost)
 		}
 		return err
 	}
-	if lost := extend(last, o.Pool, a.ID, by, pause(a.attempts)+lease); lost != nil {
+	slog.WarnContext(ctx, "a stage failed", "application", a.ID, "stage", stages[a.State], "attempt", j.Attempt, "error", err)
+	if lost := postpone(last, o.Pool, a.ID, j.ID, pause(j.Attempt)+lease); lost != nil {
 		slog.WarnContext(ctx, "keeping a claim failed", "application", a.ID, "error", lost)
 	}
 	return fmt.Errorf("stage %s: %w", stages[a.State], err)

@@ -78,6 +78,21 @@ func TestWhatFailsAgainAndAgainWaitsForAnAdministrator(t *testing.T) {
 	}
 }
 
+// A store that is away for a minute is no reason to bother an administrator; one
+// that is away for hours is.
+func TestFailuresAreForgivenForHours(t *testing.T) {
+	for attempt, want := range map[int]bool{maxFailures: false, maxFailures + 1: true} {
+		w := newWorld(t)
+		a := w.receive(t, w.packet(t, newApplicant(1, 0)))
+		if err := (&worker{office: w.Office}).Work(t.Context(), &river.Job[job]{Args: job{a.ID}, JobRow: &rivertype.JobRow{ID: 9, Attempt: attempt}}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.Application(t.Context(), a.ID); err != nil || (got.State == Quarantined) != want {
+			t.Errorf("attempt %d: got %s, %v; want quarantined: %v", attempt, got.State, err, want)
+		}
+	}
+}
+
 func TestATwinOfAQuarantinedOneWaits(t *testing.T) {
 	w := newWorld(t)
 	ahead, behind := w.receive(t, w.packet(t, newApplicant(1, 0))), w.receive(t, w.packet(t, newApplicant(1, 1)))
@@ -152,13 +167,12 @@ func TestOnlyAStopIsNoFailedAttempt(t *testing.T) {
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	for what, test := range map[string]struct {
-		ctx      context.Context
-		attempts int
-		own      bool // the error is that of the stage
+		ctx context.Context
+		own bool // the error is that of the stage, which River counts, and it is waited for
 	}{
-		"a stop":                     {stopped, 0, false},
-		"a stage that took too long": {late, 1, true},
-		"an error":                   {t.Context(), 1, true},
+		"a stop":                     {stopped, false},
+		"a stage that took too long": {late, true},
+		"an error":                   {t.Context(), true},
 	} {
 		if _, err := w.Pool.Exec(t.Context(), `UPDATE enrol_application SET attempts = 0, claimed_until = '-infinity'`); err != nil {
 			t.Fatal(err)
@@ -167,11 +181,14 @@ func TestOnlyAStopIsNoFailedAttempt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.giveUp(test.ctx, mine, 7, boom); errors.Is(err, boom) != test.own {
+		if err := w.giveUp(test.ctx, mine, &river.Job[job]{JobRow: &rivertype.JobRow{ID: 7, Attempt: 1}}, boom); errors.Is(err, boom) != test.own {
 			t.Errorf("%s: got %v", what, err)
 		}
-		if n := w.count(t, `SELECT attempts FROM enrol_application WHERE id = $1`, a.ID); n != test.attempts {
-			t.Errorf("%s: got %d attempts, want %d", what, n, test.attempts)
+		if n := w.count(t, `SELECT attempts FROM enrol_application WHERE id = $1`, a.ID); n != 0 {
+			t.Errorf("%s: got %d attempts, want none: nobody died", what, n)
+		}
+		if held := w.count(t, `SELECT count(*) FROM enrol_application WHERE id = $1 AND claimed_until > now()`, a.ID) == 1; held != test.own {
+			t.Errorf("%s: got held %v, want %v", what, held, test.own)
 		}
 	}
 }

@@ -132,7 +132,8 @@ func (o *Office) similar(ctx context.Context, prints gallery.Prints, before int6
 }
 
 // sameData adds those before us in line with the same name, birth date and
-// gender whom fingers cannot tell from us, because we have none in common.
+// gender whom fingers do not tell from us: because we have none in common, or
+// because ours are a little alike, which with the same data is no chance.
 func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery.Prints, found []candidate) ([]candidate, error) {
 	// A retired lookup key made the tokens of those who came before its end.
 	tokens, err := o.tokens(ctx, mine)
@@ -149,12 +150,16 @@ func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery
 			found[at].SameData = true
 			continue
 		}
-		theirs, err := o.openTemplates(other.galleryEntry)
+		theirs, err := o.openPrints(other.galleryEntry)
 		if err != nil {
 			return nil, err
 		}
-		if !share(prints, theirs) {
-			found = append(found, candidate{Application: other.Application, SameData: true, Verdict: gallery.Doubtful, state: other.State, place: other.Place})
+		c := candidate{Application: other.Application, SameData: true, Verdict: gallery.Doubtful, state: other.State, place: other.Place}
+		if score := gallery.Alike(prints, theirs); score >= alike {
+			c.Score, c.Fingers = float64(score), len(prints)
+			found = append(found, c)
+		} else if !share(prints, theirs) {
+			found = append(found, c)
 		}
 	}
 	return found, nil
@@ -185,10 +190,14 @@ func (o *Office) tokens(ctx context.Context, mine galleryEntry) ([][]byte, error
 	return slices.CompactFunc(all, bytes.Equal), nil
 }
 
-// share tells whether two applicants have a finger in common.
-func share(prints gallery.Prints, templates map[biometrics.Position][]byte) bool {
+// alike is how much of a likeness makes somebody with the same data doubtful: one
+// that one in ten strangers has.
+const alike biometrics.Score = 1
+
+// share tells whether two applicants have a finger of the same name.
+func share(prints, theirs gallery.Prints) bool {
 	for position := range prints {
-		if _, ok := templates[position]; ok {
+		if _, ok := theirs[position]; ok {
 			return true
 		}
 	}

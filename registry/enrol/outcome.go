@@ -2,6 +2,7 @@ package enrol
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -59,10 +60,17 @@ func refused(err error) outcome {
 		if len(reason) > longestReason {
 			break
 		}
-		reason += " " + field.Name + ": " + field.Rule + "."
+		name := field.Name
+		if !fieldForm.MatchString(name) {
+			name = "(a name that is not shown)" // a reason is kept in the open, and somebody's data may be where a name should be
+		}
+		reason += " " + name + ": " + field.Rule + "."
 	}
 	return failed{code: f.Code, reason: presentable(reason)}
 }
+
+// fieldForm is what fields, images and documents are called.
+var fieldForm = regexp.MustCompile(`^(UIN|[a-z][A-Za-z0-9_.\-/]{0,63})$`)
 
 // longestReason bounds a reason: a packet may name thousands of unknown fields.
 const longestReason = 2000

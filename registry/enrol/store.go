@@ -64,6 +64,14 @@ func extend(ctx context.Context, db postgres.DB, id uuid.UUID, by int64, span ti
 	return err
 }
 
+// postpone keeps a claim until the next attempt. River counts what fails; attempts
+// are those that nobody lived to tell of.
+func postpone(ctx context.Context, db postgres.DB, id uuid.UUID, by int64, span time.Duration) error {
+	_, err := db.Exec(ctx, `UPDATE enrol_application SET claimed_until = now() + $3::interval, attempts = greatest(attempts - 1, 0)
+		WHERE id = $1 AND claimed_by = $2 AND claimed_until > now()`, id, by, span)
+	return err
+}
+
 // release gives a claim back as if it had never been.
 func release(ctx context.Context, db postgres.DB, id uuid.UUID, by int64) error {
 	_, err := db.Exec(ctx, `UPDATE enrol_application SET claimed_until = '-infinity', attempts = greatest(attempts - 1, 0)
