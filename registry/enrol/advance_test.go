@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,5 +207,41 @@ func TestRecoverFindsWhatLostItsJob(t *testing.T) {
 	}
 	if got := w.settled(t, a.ID); got.State != Notified {
 		t.Errorf("got %s, want it to go on", got.State)
+	}
+}
+
+// However many take an application for their own, a stage has one effect.
+func TestAStageHasOneEffectWhoeverDoesIt(t *testing.T) {
+	w := newWorld(t)
+	id := w.receive(t, w.packet(t, newApplicant(1, 0))).ID
+	for stage := 1; stage <= len(working); stage++ {
+		a, err := readApplication(t.Context(), w.Pool, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		var done atomic.Int32
+		for range 6 {
+			wg.Go(func() {
+				switch _, err := w.step(t.Context(), a, 0); {
+				case err == nil:
+					done.Add(1)
+				case !fault.Is(err, fault.Conflict):
+					t.Errorf("%s: got %v, want a conflict for all but one", a.State, err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := done.Load(); n != 1 {
+			t.Errorf("%s: got %d who did it, want one", a.State, n)
+		}
+		before := w.kept(t)
+		if _, err := w.step(t.Context(), a, 0); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: got %v for one who comes late, want a conflict", a.State, err)
+		}
+		w.unchanged(t, before)
+	}
+	if a, err := w.Application(t.Context(), id); err != nil || a.State != Notified || len(a.History) != len(working)+1 {
+		t.Errorf("got %s after %d moves, %v; want it notified after %d", a.State, len(a.History), err, len(working)+1)
 	}
 }

@@ -127,3 +127,24 @@ func TestTwinsAtTwoProcessesGetOneNumber(t *testing.T) {
 		t.Errorf("got %d places, want %d without a gap", n, len(packets))
 	}
 }
+
+func TestAllWhoJoinAtOnceGetAPlace(t *testing.T) {
+	w := newWorld(t)
+	ids := make([]uuid.UUID, 12)
+	for i := range ids {
+		ids[i] = w.receive(t, w.packet(t, newApplicant(1+int64(i%3), i%4))).ID
+		w.moveTo(t, ids[i], Checked)
+	}
+	var wg sync.WaitGroup
+	for _, id := range ids {
+		wg.Go(func() {
+			if next, err := w.run(t, id); err != nil || next != Compared {
+				t.Errorf("got %q, %v; want a place at the first attempt", next, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := w.count(t, `SELECT count(*) FROM enrol_gallery WHERE place BETWEEN 1 AND $1`, len(ids)); n != len(ids) {
+		t.Errorf("got %d places, want %d without a gap", n, len(ids))
+	}
+}
