@@ -40,7 +40,7 @@ type orders struct {
 // as stations do that got no answer, and works until everybody has an outcome
 // and every notice is out.
 func child() {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if err := serve(ctx, os.Getenv(childVariable)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
