@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -243,5 +244,61 @@ func TestAStageHasOneEffectWhoeverDoesIt(t *testing.T) {
 	}
 	if a, err := w.Application(t.Context(), id); err != nil || a.State != Notified || len(a.History) != len(working)+1 {
 		t.Errorf("got %s after %d moves, %v; want it notified after %d", a.State, len(a.History), err, len(working)+1)
+	}
+}
+
+// record is a log that workers may write while a test reads.
+type record struct {
+	mu   sync.Mutex
+	said strings.Builder
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said.Write(p)
+}
+
+func (r *record) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said.String()
+}
+
+func TestASVS_16_2_5_TheLogNeverNamesTheApplicant(t *testing.T) {
+	var log record
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	w := newWorld(t)
+	w.start(t)
+	good := w.enrol(t, newApplicant(1, 0))
+	i, err := w.Registry.Read(t.Context(), w.Pool, good.person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.contents(t, newApplicant(2, 0))
+	for _, raw := range []string{`{"consent": 2126000123}`, `{"fullName": "Anna Secret", "Anna Secret": "Anna Secret", "process": "NEW", "consent": {"given": true, "text": "x"}}`, `{"identity": Anna Secret`} {
+		c.Person = []byte(raw)
+		a := w.settled(t, w.receive(t, w.forge(t, w.header(), encoded(t, c))).ID)
+		if a.State != Rejected || strings.Contains(a.Reason, "Secret") {
+			t.Errorf("got %s (%s), want it rejected, and nothing quoted", a.State, a.Reason)
+		}
+	}
+	lost := w.receive(t, w.packet(t, newApplicant(3, 0)))
+	w.lastAttempt(t, lost.ID)
+	w.until(t, lost.ID, func(a Application) bool { return a.State != Received })
+	for _, secret := range []string{i.UIN.Reveal(), "Person Number", "p1@example.org", "p3@example.org", "2126000", "Secret"} {
+		if strings.Contains(log.text(), secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+	a, err := readApplication(t.Context(), w.Pool, good.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = w.giveUp(t.Context(), a, &river.Job[job]{JobRow: &rivertype.JobRow{ID: 1, Attempt: 1}}, errors.New("boom"))
+	if !strings.Contains(log.text(), "boom") || !strings.Contains(log.text(), good.ID.String()) {
+		t.Error("got a log without the failure, want it there under the application's id")
 	}
 }
