@@ -55,7 +55,7 @@ type sweep struct {
 func openHouse(ctx context.Context, g *ground) (*house, error) {
 	h := &house{ground: g}
 	var err error
-	if h.tracer, h.flush, err = tracing(ctx, g.OTel); err != nil {
+	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err
 	}
 	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildOffice, h.buildRiver, h.buildRouter} {
