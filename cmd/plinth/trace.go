@@ -116,7 +116,7 @@ func otlpAttributes(from []attribute.KeyValue) []otlpAttribute {
 	all := make([]otlpAttribute, len(from))
 	for i, kv := range from {
 		all[i].Key = string(kv.Key)
-		text := kv.Value.Emit()
+		text := kv.Value.String()
 		if kv.Value.Type() == attribute.INT64 {
 			all[i].Value.Number = &text
 		} else {
