@@ -95,7 +95,9 @@ func canaries(t *testing.T, d *running) map[string][]byte {
 	for _, p := range d.sheet.People {
 		all["the name "+p.Name] = []byte(p.Name)
 		for _, part := range strings.Fields(p.Name) {
-			all["the name part "+part] = []byte(part)
+			if len(part) >= 5 { // fewer letters come by chance in what is sealed
+				all["the name part "+part] = []byte(part)
+			}
 		}
 		all["the UIN of "+p.Name] = []byte(p.UIN)
 		all["the VID of "+p.Name] = []byte(p.VID)
