@@ -85,7 +85,7 @@ type Quality struct {
 
 // Why a sample cannot be used.
 var (
-	ErrNotAnImage  = errors.New("this is no image that can be read (PNG, JPEG, BMP or TIFF)")
+	ErrNotAnImage  = errors.New("this is no image that can be read (PNG, JPEG, BMP, TIFF, WSQ or JPEG 2000)")
 	ErrTooLarge    = errors.New("this image is too large")
 	ErrNoFinger    = errors.New("there is no fingerprint in this image")
 	ErrBadTemplate = errors.New("this is no template that can be read")

@@ -14,6 +14,8 @@ import (
 	_ "golang.org/x/image/tiff" // registers its decoder
 
 	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/jp2"
+	"github.com/plinth-id/plinth/biometrics/wsq"
 )
 
 const (
@@ -30,12 +32,19 @@ type Image struct {
 	Pix           []uint8
 }
 
-// Decode reads a PNG, JPEG, BMP or TIFF. Its size is checked before its pixels
-// are read. What it says of its resolution is believed between 100 and 2000 ppi;
-// one that says nothing is taken for 500 ppi.
+// Decode reads a PNG, JPEG, BMP, TIFF, WSQ or JPEG 2000. Its size is checked before
+// its pixels are read. What it says of its resolution is believed between 100 and
+// 2000 ppi; one that says nothing is taken for 500 ppi.
 func Decode(raw []byte) (*Image, error) {
 	if len(raw) > maxEncoded {
 		return nil, biometrics.ErrTooLarge
+	}
+	if decode := fieldCodec(raw); decode != nil {
+		img, err := decode(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", biometrics.ErrNotAnImage, err)
+		}
+		return FromImage(img, dpi)
 	}
 	config, format, err := image.DecodeConfig(bytes.NewReader(raw))
 	if err != nil {
@@ -49,6 +58,17 @@ func Decode(raw []byte) (*Image, error) {
 		return nil, fmt.Errorf("%w: %w", biometrics.ErrNotAnImage, err)
 	}
 	return FromImage(decoded, resolution(raw, format))
+}
+
+// fieldCodec finds the decoder of what fingerprint devices send, by the first bytes.
+func fieldCodec(raw []byte) func([]byte) (image.Image, error) {
+	switch {
+	case bytes.HasPrefix(raw, []byte{0xff, 0xa0}):
+		return func(raw []byte) (image.Image, error) { return wsq.Decode(raw) }
+	case bytes.HasPrefix(raw, []byte{0xff, 0x4f, 0xff, 0x51}), len(raw) >= 8 && string(raw[4:8]) == "jP  ":
+		return jp2.Decode
+	}
+	return nil
 }
 
 // decodeSafely turns a panic of a decoder into an error.

@@ -17,13 +17,14 @@ import (
 var (
 	documentForm    = regexp.MustCompile(`^proofOf[A-Z][A-Za-z]{1,40}$`)
 	documentFormats = map[string]bool{"pdf": true, "png": true, "jpg": true, "tif": true}
-	sampleFormats   = map[string]bool{"png": true, "jpg": true, "bmp": true, "tif": true}
+	sampleFormats   = map[string]bool{"png": true, "jpg": true, "bmp": true, "tif": true, "wsq": true, "jp2": true}
 	spelled         = map[string]string{"jpeg": "jpg", "tiff": "tif"}
-	// later are formats that exist in the field and cannot be read yet.
-	later = map[string]bool{"wsq": true, "jp2": true, "xml": true}
 )
 
-const personFile = "person.json"
+const (
+	personFile = "person.json"
+	bundleFile = "biometrics.xml" // CBEFF: every sample in one file
+)
 
 var errDirectory = fault.New(fault.Invalid, "This enrolment directory cannot be made into a packet. Correct the files that are named.").Named("directory-invalid")
 
@@ -82,8 +83,14 @@ func (c *contents) add(dir fs.FS, entry fs.DirEntry) error {
 	case file == personFile:
 		c.Person, err = read(dir, file, maxPerson)
 		return err
-	case (err == nil || name == "biometrics") && later[format]:
-		return errDirectory.At(file, "is of a kind that is not supported yet; use png, jpg, bmp or tif")
+	case file == bundleFile:
+		raw, err := read(dir, file, MaxPacket)
+		if err != nil {
+			return err
+		}
+		samples, err := unbundle(raw)
+		c.Samples = append(c.Samples, samples...)
+		return err
 	case err == nil && sampleFormats[format]:
 		data, err := read(dir, file, maxSample)
 		c.Samples = append(c.Samples, sample{Position: position, Format: format, Data: data})
@@ -93,7 +100,7 @@ func (c *contents) add(dir fs.FS, entry fs.DirEntry) error {
 		c.Documents = append(c.Documents, document{Name: name, Format: format, Data: data})
 		return err
 	}
-	return errDirectory.At(file, "is unknown; a file is person.json, a position with png, jpg, bmp or tif (rightIndex.png, face.jpg), or a document (proofOfAddress.pdf)")
+	return errDirectory.At(file, "is unknown; a file is person.json, a position with png, jpg, bmp, tif, wsq or jp2 (rightIndex.png, face.jpg), biometrics.xml, or a document (proofOfAddress.pdf)")
 }
 
 // read reads a file that must be small.

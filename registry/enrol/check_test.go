@@ -7,14 +7,21 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/png"
 	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"unicode"
 
+	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/cbeff"
+	"github.com/plinth-id/plinth/biometrics/iso"
 	"github.com/plinth-id/plinth/biometrics/synth"
+	"github.com/plinth-id/plinth/biometrics/wsq"
+	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/notify"
 )
 
@@ -194,5 +201,44 @@ func TestOnlyAGoodAddressIsToldOfARejection(t *testing.T) {
 	defer w.mu.Unlock()
 	if len(w.sent) != 2 || w.sent[0].To != "p1@example.org" || w.sent[0].Channel != notify.Mail || w.sent[1].Channel != notify.SMS {
 		t.Errorf("got %d messages, want a mail and a text message to the first applicant", len(w.sent))
+	}
+}
+
+// One bundle holds what a directory of images would.
+func TestABundleIsTakenApart(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	gray, err := png.Decode(bytes.NewReader(print(31, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := wsq.Encode(gray.(*image.Gray), wsq.RateKeep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := gray.Bounds().Size()
+	record, err := iso.WriteImage(iso.Image{Position: biometrics.RightIndex, Codec: iso.WSQ, Width: size.X, Height: size.Y, PPI: 500, Quality: 80, Data: packed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := cbeff.Write([]cbeff.Record{{Position: biometrics.RightIndex, Format: cbeff.FingerImage, Level: "Raw", Purpose: "Enroll", Quality: 80, Data: record},
+		{Position: biometrics.LeftIndex, Exception: true, Quality: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newApplicant(31, 0)
+	a.files = fstest.MapFS{bundleFile: {Data: bundle}}
+	first := w.enrol(t, a)
+	if first.State != Notified {
+		t.Fatalf("got %s (%s), want a number", first.State, first.Reason)
+	}
+	if again := w.enrol(t, newApplicant(31, 1)); again.Code != "duplicate" {
+		t.Errorf("got %s (%s), want the same finger from a PNG to be a duplicate", again.State, again.Reason)
+	}
+	for name, raw := range map[string]string{"a text": "dear office", "no record": `<BIR><BIR><BDBInfo><Type>Finger</Type><Subtype>Left Thumb</Subtype></BDBInfo><BDB>YWJj</BDB></BIR></BIR>`} {
+		a.files = fstest.MapFS{bundleFile: {Data: []byte(raw)}}
+		if _, err := Build(a.dir(t), w.station); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: got %v, want it refused", name, err)
+		}
 	}
 }
