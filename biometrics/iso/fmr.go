@@ -14,12 +14,11 @@ import (
 // header, then one view: 4 bytes, 6 bytes a minutia, and the length of extended
 // data. Angles are in units of 360/256 degrees, counter-clockwise.
 const (
-	fmrMagic   = "FMR\x00 20\x00"
-	fmrHead    = 24
-	fmrView    = 4
-	fmrEach    = 6
-	perCM      = 197 // 500 ppi
-	fmrMaximum = fmrHead + fmrView + fmrEach*255 + 2 + 4096
+	fmrMagic = "FMR\x00 20\x00"
+	fmrHead  = 24
+	fmrView  = 4
+	fmrEach  = 6
+	perCM    = 197 // 500 ppi
 )
 
 // WriteFMR writes a template as a record with one view.
@@ -45,29 +44,95 @@ func WriteFMR(t finger.Template) ([]byte, error) {
 	return binary.BigEndian.AppendUint16(out, 0), nil // no extended data
 }
 
-// ReadFMR reads the first view of a record. Other resolutions than 500 ppi are
-// converted.
+// The other two records that begin alike: ISO/IEC 19794-2:2011, and ANSI INCITS
+// 378-2004, whose length has two bytes and whose angles are in units of 2 degrees.
+const (
+	fmr2011Magic = "FMR\x00030\x00"
+	mostMinutiae = 255
+)
+
+// ReadFMR reads the first view of a record of ISO/IEC 19794-2:2005 or 2011, or of
+// ANSI INCITS 378-2004. Other resolutions than 500 ppi are converted.
 func ReadFMR(raw []byte) (finger.Template, error) {
-	bad := func() (finger.Template, error) { return finger.Template{}, biometrics.ErrBadTemplate }
-	if len(raw) < fmrHead+fmrView || len(raw) > fmrMaximum || string(raw[:8]) != fmrMagic || int(binary.BigEndian.Uint32(raw[8:])) != len(raw) || raw[22] == 0 {
-		return bad()
+	if len(raw) < fmrHead || len(raw) > 1<<20 {
+		return finger.Template{}, biometrics.ErrBadTemplate
 	}
-	width, height := int(binary.BigEndian.Uint16(raw[14:])), int(binary.BigEndian.Uint16(raw[16:]))
-	ppcmX, ppcmY := float64(binary.BigEndian.Uint16(raw[18:])), float64(binary.BigEndian.Uint16(raw[20:]))
-	count := int(raw[fmrHead+3])
-	if ppcmX < 30 || ppcmY < 30 || len(raw) < fmrHead+fmrView+fmrEach*count {
-		return bad()
+	r := &reader{raw: raw, at: 8}
+	var v view
+	switch magic := string(raw[:8]); {
+	case magic == fmr2011Magic:
+		v = view2011(r)
+	case magic == fmrMagic && int(binary.BigEndian.Uint32(raw[8:])) == len(raw):
+		r.skip(4 + 2) // length, capture equipment
+		v = view2005(r, math.Pi/128)
+	case magic == fmrMagic && int(binary.BigEndian.Uint16(raw[8:])) == len(raw):
+		r.skip(2 + 4 + 2) // length, product, capture equipment
+		v = view2005(r, math.Pi/90)
+	default:
+		return finger.Template{}, biometrics.ErrBadTemplate
 	}
-	scaleX, scaleY := perCM/ppcmX, perCM/ppcmY
-	minutiae := make([]finger.Minutia, count)
-	for i := range minutiae {
-		m := raw[fmrHead+fmrView+fmrEach*i:]
-		x, y := binary.BigEndian.Uint16(m), binary.BigEndian.Uint16(m[2:])
-		px, py := float64(x&0x3fff)*scaleX, float64(y&0x3fff)*scaleY
-		if px > math.MaxInt16 || py > math.MaxInt16 {
-			return bad()
+	if r.short {
+		return finger.Template{}, biometrics.ErrBadTemplate
+	}
+	return v.template()
+}
+
+// view is one finger as a record describes it.
+type view struct {
+	width, height int
+	ppcmX, ppcmY  int
+	minutiae      []finger.Minutia
+}
+
+// view2005 reads what follows the equipment: sizes, then the first view.
+func view2005(r *reader, unit float64) view {
+	v := view{width: r.uint16(), height: r.uint16(), ppcmX: r.uint16(), ppcmY: r.uint16()}
+	r.fail(r.byte() == 0) // views
+	r.skip(1 + 1 + 1 + 1) // reserved, position, view and impression, quality
+	v.read(r, int(r.byte()), fmrEach, unit)
+	return v
+}
+
+// view2011 reads the first representation.
+func view2011(r *reader) view {
+	total, n, certified := r.uint32(), r.uint16(), r.byte() != 0
+	r.fail(total != len(r.raw) || n == 0)
+	r.skip(4)
+	readCapture(r, certified)
+	r.skip(2) // position, number of the representation
+	v := view{ppcmX: r.uint16(), ppcmY: r.uint16()}
+	r.skip(1) // impression
+	v.width, v.height = r.uint16(), r.uint16()
+	each := int(r.byte() >> 4)
+	r.fail(each != 5 && each != 6)
+	v.read(r, int(r.byte()), each, math.Pi/128)
+	return v
+}
+
+func (v *view) read(r *reader, count, each int, unit float64) {
+	for range min(count, mostMinutiae) {
+		x, y := r.uint16(), r.uint16()
+		m := finger.Minutia{X: int16(x & 0x3fff), Y: int16(y & 0x3fff), Kind: uint8(x >> 14)}
+		m.Direction = float32(math.Mod(float64(r.byte())*unit, 2*math.Pi))
+		if m.Quality = 50; each == fmrEach { // in the middle, where it is not said
+			m.Quality = min(r.byte(), 100)
 		}
-		minutiae[i] = finger.Minutia{X: int16(px), Y: int16(py), Direction: float32(m[4]) * math.Pi / 128, Kind: uint8(x >> 14), Quality: min(m[5], 100)}
+		v.minutiae = append(v.minutiae, m)
 	}
-	return finger.New(int(math.Ceil(float64(width)*scaleX)), int(math.Ceil(float64(height)*scaleY)), minutiae)
+}
+
+// template brings a view to 500 ppi.
+func (v view) template() (finger.Template, error) {
+	if v.ppcmX < 30 || v.ppcmY < 30 {
+		return finger.Template{}, biometrics.ErrBadTemplate
+	}
+	scaleX, scaleY := perCM/float64(v.ppcmX), perCM/float64(v.ppcmY)
+	for i, m := range v.minutiae {
+		x, y := float64(m.X)*scaleX, float64(m.Y)*scaleY
+		if x > math.MaxInt16 || y > math.MaxInt16 {
+			return finger.Template{}, biometrics.ErrBadTemplate
+		}
+		v.minutiae[i].X, v.minutiae[i].Y = int16(x), int16(y)
+	}
+	return finger.New(int(math.Ceil(float64(v.width)*scaleX)), int(math.Ceil(float64(v.height)*scaleY)), v.minutiae)
 }
