@@ -1,6 +1,9 @@
 package finger
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // cell is the side of a block of the orientation field, in pixels.
 const cell = 8
@@ -207,15 +210,32 @@ func (f *field) smoothPeriods() {
 // segment marks where there are ridges: clear direction, plausible period and
 // enough contrast, then opened and closed, and of what remains the largest part.
 func (f *field) segment(img *Image) {
+	contrasts := make([]float64, len(f.mask))
 	for row := range f.rows {
 		for col := range f.cols {
-			b := row*f.cols + col
-			f.mask[b] = f.coherence[b] > .32 && f.period[b] >= shortest && f.period[b] <= longest && contrast(img, col*cell, row*cell) > 14
+			contrasts[row*f.cols+col] = contrast(img, col*cell, row*cell)
 		}
+	}
+	enough := f.visible(contrasts)
+	for b := range f.mask {
+		f.mask[b] = f.coherence[b] > .32 && f.period[b] >= shortest && f.period[b] <= longest && contrasts[b] > enough
 	}
 	f.vote(5, 2)
 	f.vote(4, 2)
 	f.largest()
+}
+
+// What tells ridges from the paper around them, in grey levels.
+const (
+	plain = 14. // of a good print
+	faint = 4.  // of the faintest that is taken for one
+)
+
+// visible is the contrast that ridges have at least in this image: a faint print
+// is one all over.
+func (f *field) visible(contrasts []float64) float64 {
+	sorted := slices.Sorted(slices.Values(contrasts))
+	return min(plain, max(faint, .35*sorted[len(sorted)*9/10]))
 }
 
 // contrast is the standard deviation around a block.

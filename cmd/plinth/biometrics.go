@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 
@@ -18,9 +17,12 @@ import (
 )
 
 type biometricsCommand struct {
-	Extract extractCommand `cmd:"" help:"Make a template of a fingerprint image."`
-	Match   matchCommand   `cmd:"" help:"Compare two fingerprints: images or templates."`
-	Score   scoreCommand   `cmd:"" help:"Score a CSV of pairs of files, on all cores, in order."`
+	Extract  extractCommand  `cmd:"" help:"Make a template of a fingerprint image."`
+	Match    matchCommand    `cmd:"" help:"Compare two fingerprints: images or templates."`
+	Score    scoreCommand    `cmd:"" help:"Score a CSV of pairs of files, on all cores, in order."`
+	Identify identifyCommand `cmd:"" help:"Compare files with all files of a directory, to evaluate the engine."`
+	Report   reportCommand   `cmd:"" help:"Measure our engine, or the scores of another, on pairs whose truth is known."`
+	Synth    synthCommand    `cmd:"" help:"Make fingerprints of nobody, for tests and load."`
 }
 
 type extractCommand struct {
@@ -132,7 +134,13 @@ type scoreCommand struct {
 type prints struct{ all sync.Map }
 
 func (p *prints) of(file string) (finger.Template, error) {
-	read, _ := p.all.LoadOrStore(file, sync.OnceValues(func() (finger.Template, error) { return readPrint(file) }))
+	read, _ := p.all.LoadOrStore(file, sync.OnceValues(func() (finger.Template, error) {
+		t, err := readPrint(file)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "plinth: %s: %v\n", file, err)
+		}
+		return t, err
+	}))
 	return read.(func() (finger.Template, error))()
 }
 
@@ -141,24 +149,7 @@ func (c *scoreCommand) Run() error {
 	if err != nil {
 		return unreadable(c.Pairs, err)
 	}
-	var (
-		read   prints
-		scores = make([]string, len(pairs))
-		work   = make(chan int)
-		wg     sync.WaitGroup
-	)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := range work {
-				scores[i] = score(&read, pairs[i])
-			}
-		})
-	}
-	for i := range pairs {
-		work <- i
-	}
-	close(work)
-	wg.Wait()
+	scores := scored(pairs)
 	out := csv.NewWriter(os.Stdout)
 	if err := out.Write([]string{"a", "b", "score"}); err != nil {
 		return err
@@ -172,11 +163,18 @@ func (c *scoreCommand) Run() error {
 	return out.Error()
 }
 
+// scored compares all pairs, in their order.
+func scored(pairs [][2]string) []string {
+	var read prints
+	scores := make([]string, len(pairs))
+	each(len(pairs), func(i int) { scores[i] = score(&read, pairs[i]) })
+	return scores
+}
+
 func score(read *prints, pair [2]string) string {
 	a, errA := read.of(pair[0])
 	b, errB := read.of(pair[1])
-	if err := errors.Join(errA, errB); err != nil {
-		fmt.Fprintln(os.Stderr, "plinth:", err)
+	if errA != nil || errB != nil {
 		return "nan"
 	}
 	return strconv.FormatFloat(float64(finger.Compare(a, b)), 'f', 4, 64)

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/plinth-id/plinth/biometrics/evaluation"
+	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/synth"
+)
+
+type reportCommand struct {
+	Pairs  string `required:"" type:"existingfile" help:"CSV with the columns a,b,mated (paths; mated is 1 or 0)."`
+	Scores string `type:"existingfile" help:"CSV a,b,score of another engine, in the same order, to measure instead of ours."`
+	Out    string `short:"o" required:"" type:"path" help:"Directory for report.json and det.svg."`
+}
+
+func (c *reportCommand) Run() error {
+	pairs, err := readPairs(c.Pairs)
+	if err != nil {
+		return unreadable(c.Pairs, err)
+	}
+	truth, err := column(c.Pairs, "mated", len(pairs))
+	if err != nil {
+		return unreadable(c.Pairs, err)
+	}
+	scores, engine := scored(pairs), "plinth "+version()
+	if c.Scores != "" {
+		engine = filepath.Base(c.Scores)
+		if scores, err = column(c.Scores, "score", len(pairs)); err != nil {
+			return unreadable(c.Scores, err)
+		}
+	}
+	trials := make([]evaluation.Trial, len(pairs))
+	for i := range trials {
+		if trials[i].Score, err = strconv.ParseFloat(scores[i], 64); err != nil {
+			return unreadable(c.Scores, fmt.Errorf("line %d: %q is no score", i+2, scores[i]))
+		}
+		if trials[i].Mated, err = strconv.ParseBool(truth[i]); err != nil {
+			return unreadable(c.Pairs, fmt.Errorf("line %d: mated must be 1 or 0", i+2))
+		}
+	}
+	report, err := evaluation.Measure(trials)
+	if err != nil {
+		return unreadable(c.Pairs, err)
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return wrongUse{err}
+	}
+	if err := os.WriteFile(filepath.Join(c.Out, "det.svg"), report.SVG(engine), 0o644); err != nil {
+		return wrongUse{err}
+	}
+	raw, err := json.MarshalIndent(map[string]any{"engine": engine, "pairs": filepath.Base(c.Pairs), "report": report}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(c.Out, "report.json"), append(raw, '\n'), 0o644); err != nil {
+		return wrongUse{err}
+	}
+	return printJSON(report)
+}
+
+// column reads one named column of a CSV with a header.
+func column(file, name string, rows int) ([]string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	all, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	if len(all) != rows+1 {
+		return nil, fmt.Errorf("it has %d rows under its header, want %d", max(0, len(all)-1), rows)
+	}
+	at := slices.Index(all[0], name)
+	if at < 0 {
+		return nil, fmt.Errorf("its header has no column %s", name)
+	}
+	values := make([]string, rows)
+	for i, row := range all[1:] {
+		values[i] = row[at]
+	}
+	return values, nil
+}
+
+type identifyCommand struct {
+	Gallery string   `required:"" type:"existingdir" help:"Directory of fingerprints: images or templates."`
+	Probes  []string `arg:"" type:"existingfile"`
+	Limit   int      `default:"10" help:"How many candidates of each probe are printed."`
+}
+
+// found is one candidate of an evaluation on files.
+type found struct {
+	File  string  `json:"file"`
+	Score float64 `json:"score"`
+}
+
+// Run compares files with files. It sees no deployment and nobody's data: a search
+// of the population exists in enrolment only.
+func (c *identifyCommand) Run() error {
+	files, templates, err := readGallery(c.Gallery)
+	if err != nil {
+		return err
+	}
+	for _, probe := range c.Probes {
+		p, err := readPrint(probe)
+		if err != nil {
+			return unreadable(probe, err)
+		}
+		begun := time.Now()
+		candidates := make([]found, len(files))
+		each(len(files), func(i int) { candidates[i] = found{files[i], float64(finger.Compare(p, templates[i]))} })
+		slices.SortFunc(candidates, func(a, b found) int {
+			return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.File, b.File))
+		})
+		took := time.Since(begun)
+		line := map[string]any{"probe": probe, "candidates": candidates[:min(max(c.Limit, 0), len(candidates))], "ms": float64(took.Microseconds()) / 1000}
+		if err := printJSON(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readGallery reads every fingerprint of a directory; what is none is named and
+// left out.
+func readGallery(dir string) (files []string, templates []finger.Template, err error) {
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, unreadable(dir, err)
+	}
+	all := make([]finger.Template, len(files))
+	failed := make([]error, len(files))
+	each(len(files), func(i int) { all[i], failed[i] = readPrint(files[i]) })
+	var good []string
+	for i, err := range failed {
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "plinth: %s: %v\n", files[i], err)
+			continue
+		}
+		good, templates = append(good, files[i]), append(templates, all[i])
+	}
+	if len(good) == 0 {
+		return nil, nil, unreadable(dir, errors.New("it holds no fingerprint that can be read"))
+	}
+	return good, templates, nil
+}
+
+// each runs do for 0 to n−1 on all cores.
+func each(n int, do func(i int)) {
+	work := make(chan int)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range work {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		work <- i
+	}
+	close(work)
+	wg.Wait()
+}
+
+type synthCommand struct {
+	Seed        int64  `required:"" help:"Which finger; the same seed is the same finger."`
+	Count       int    `default:"1" help:"How many fingers, of the seeds that follow."`
+	Impressions int    `default:"2" help:"How many impressions of each."`
+	Level       int    `default:"2" help:"1 a careful capture, 2 an ordinary one, 3 a poor one."`
+	Out         string `short:"o" required:"" type:"path" help:"Directory for the images and for pairs.csv."`
+}
+
+// Run makes prints of nobody, and the list of all pairs among them.
+func (c *synthCommand) Run() error {
+	switch {
+	case c.Level < 1 || c.Level > 3:
+		return wrongUse{errors.New("--level is 1, 2 or 3")}
+	case c.Count < 1 || c.Impressions < 1 || c.Count > math.MaxInt32 || c.Impressions > 100:
+		return wrongUse{errors.New("--count is at least 1, --impressions 1 to 100")}
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return wrongUse{err}
+	}
+	name := func(f, i int) string { return fmt.Sprintf("f%d_%d.png", c.Seed+int64(f), i) }
+	failed := make([]error, c.Count*c.Impressions)
+	each(len(failed), func(n int) {
+		f, i := n/c.Impressions, n%c.Impressions
+		png := synth.PNG(synth.Print(c.Seed+int64(f), i, c.Level))
+		failed[n] = os.WriteFile(filepath.Join(c.Out, name(f, i)), png, 0o644)
+	})
+	if err := errors.Join(failed...); err != nil {
+		return wrongUse{err}
+	}
+	pairs, err := os.Create(filepath.Join(c.Out, "pairs.csv"))
+	if err != nil {
+		return wrongUse{err}
+	}
+	defer pairs.Close()
+	out := csv.NewWriter(pairs)
+	_ = out.Write([]string{"a", "b", "mated"}) // Error tells
+	for f := range c.Count {
+		for i := range c.Impressions {
+			for g := f; g < c.Count; g++ {
+				for j := range c.Impressions {
+					if g > f || j > i {
+						_ = out.Write([]string{name(f, i), name(g, j), strconv.Itoa(mated(f == g))})
+					}
+				}
+			}
+		}
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return wrongUse{err}
+	}
+	return printJSON(map[string]any{"directory": c.Out, "images": len(failed), "pairs": "pairs.csv"})
+}
+
+func mated(same bool) int {
+	if same {
+		return 1
+	}
+	return 0
+}
