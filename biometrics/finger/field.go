@@ -217,12 +217,51 @@ func (f *field) segment(img *Image) {
 		}
 	}
 	enough := f.visible(contrasts)
-	for b := range f.mask {
-		f.mask[b] = f.coherence[b] > .32 && f.period[b] >= shortest && f.period[b] <= longest && contrasts[b] > enough
+	clear := func(least float32) []bool {
+		out := make([]bool, len(f.mask))
+		for b := range out {
+			out[b] = f.coherence[b] > least && f.period[b] >= shortest && f.period[b] <= longest && contrasts[b] > enough
+		}
+		return out
 	}
+	f.mask = clear(certain)
 	f.vote(5, 2)
 	f.vote(4, 2)
 	f.largest()
+	f.grow(clear(likely))
+	f.vote(5, 2)
+	f.largest()
+}
+
+// Ridges that run so clearly are ridges; where they run less clearly, those that
+// join on to them.
+const (
+	certain = .32
+	likely  = .14
+)
+
+// grow adds what may be ridges and joins on to the mask.
+func (f *field) grow(may []bool) {
+	var queue []int
+	for b, in := range f.mask {
+		if in {
+			queue = append(queue, b)
+		}
+	}
+	for len(queue) > 0 {
+		b := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		row, col := b/f.cols, b%f.cols
+		for _, n := range [4][2]int{{row - 1, col}, {row + 1, col}, {row, col - 1}, {row, col + 1}} {
+			if n[0] < 0 || n[1] < 0 || n[0] >= f.rows || n[1] >= f.cols {
+				continue
+			}
+			if m := n[0]*f.cols + n[1]; may[m] && !f.mask[m] {
+				f.mask[m] = true
+				queue = append(queue, m)
+			}
+		}
+	}
 }
 
 // What tells ridges from the paper around them, in grey levels.
