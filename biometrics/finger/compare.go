@@ -157,10 +157,17 @@ func (s *scratch) relax(a, b Template) {
 func together(p, q, r, t Minutia) float32 {
 	dx1, dy1 := float64(q.X-p.X), float64(p.Y-q.Y)
 	dx2, dy2 := float64(t.X-r.X), float64(r.Y-t.Y)
-	far := math.Abs(math.Hypot(dx1, dy1) - math.Hypot(dx2, dy2))
+	// Most pairs disagree, and the cheapest question settles it.
+	far := math.Abs(math.Sqrt(dx1*dx1+dy1*dy1) - math.Sqrt(dx2*dx2+dy2*dy2))
+	if far > 14 {
+		return 0
+	}
 	turn := math.Abs(signed(float64(p.Direction-q.Direction) - float64(r.Direction-t.Direction)))
+	if turn > .6 {
+		return 0
+	}
 	bearing := math.Abs(signed((math.Atan2(dy1, dx1) - float64(p.Direction)) - (math.Atan2(dy2, dx2) - float64(r.Direction))))
-	if far > 14 || turn > .6 || bearing > .6 {
+	if bearing > .6 {
 		return 0
 	}
 	z := func(v, middle, slope float64) float64 { return 1 / (1 + math.Exp(slope*(v-middle))) }

@@ -77,19 +77,27 @@ func abs(v float32) float32 { return max(v, -v) }
 func filtered(norm []float32, w, h, x, y int, k *[side * side]float32) float32 {
 	var sum float32
 	if x >= radius && y >= radius && x < w-radius && y < h-radius {
+		// Four sums that do not wait for one another, in an order of their own.
+		var s0, s1, s2, s3 float32
 		for dy := range side {
-			row := norm[(y+dy-radius)*w+x-radius:][:side]
-			weights := k[dy*side:][:side]
-			for i, v := range row {
-				sum += v * weights[i]
+			row := norm[(y+dy-radius)*w+x-radius:][:side:side]
+			weights := k[dy*side:][:side:side]
+			for i := 0; i < side-3; i += 4 {
+				s0 += float32(row[i] * weights[i])
+				s1 += float32(row[i+1] * weights[i+1])
+				s2 += float32(row[i+2] * weights[i+2])
+				s3 += float32(row[i+3] * weights[i+3])
 			}
+			s0 += float32(row[side-3] * weights[side-3])
+			s1 += float32(row[side-2] * weights[side-2])
+			s2 += float32(row[side-1] * weights[side-1])
 		}
-		return sum
+		return (s0 + s1) + (s2 + s3)
 	}
 	for dy := -radius; dy <= radius; dy++ {
 		for dx := -radius; dx <= radius; dx++ {
 			if u, v := x+dx, y+dy; u >= 0 && v >= 0 && u < w && v < h {
-				sum += norm[v*w+u] * k[(dy+radius)*side+dx+radius]
+				sum += float32(norm[v*w+u] * k[(dy+radius)*side+dx+radius])
 			}
 		}
 	}

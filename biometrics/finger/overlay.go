@@ -35,19 +35,20 @@ func (s *scratch) meet(a, b Template, seed pair) float64 {
 		overlapA++
 		direction := float64(m.Direction) + turn
 		// Far from the seed, skin has stretched.
-		slack := nearEnough * min(1.4, .6+math.Hypot(dx, dy)/160)
-		at, closest := -1, slack
+		slack := nearEnough * min(1.4, .6+math.Sqrt(dx*dx+dy*dy)/160)
+		at, closest := -1, slack*slack
 		for j, n := range b.minutiae {
 			if s.usedB[j] {
 				continue
 			}
-			if d := math.Hypot(float64(n.X)-x, float64(n.Y)-y); d < closest && math.Abs(signed(float64(n.Direction)-direction)) < turnEnough {
+			awayX, awayY := float64(n.X)-x, float64(n.Y)-y
+			if d := awayX*awayX + awayY*awayY; d < closest && math.Abs(signed(float64(n.Direction)-direction)) < turnEnough {
 				at, closest = j, d
 			}
 		}
 		if at >= 0 {
 			s.usedB[at] = true
-			met += 1 - closest/(2*slack)
+			met += 1 - math.Sqrt(closest)/(2*slack)
 		}
 	}
 	overlapB := 0
