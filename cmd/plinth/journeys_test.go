@@ -367,4 +367,11 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	if out, code := d.run(t, "audit", "verify"); code != exitYes {
 		t.Errorf("audit verify: exit %d: %s", code, out)
 	}
+	// It came back at another address, to which the portal has moved along.
+	who := d.sheet.People[0]
+	if person := logInAs(t, d, who.UIN, func(b *browser) {
+		must(t, b.submit(t.Context(), "/oidc/login/code", url.Values{"code": {"111111"}}))
+	}, "code"); person.Name != who.Name {
+		t.Errorf("got %q after the move, want %q", person.Name, who.Name)
+	}
 }
