@@ -120,6 +120,11 @@ func (g *Gallery) Search(prints Prints, before int64, limit int) []Candidate {
 // notable is the least score that makes a candidate.
 const notable biometrics.Score = 1
 
+// leastMoved is the least by which fingers under other names make one: there are
+// many such comparisons, and officers must not be called for each that is a little
+// alike.
+const leastMoved biometrics.Score = 6
+
 func compare(probe Prints, e *entry) Candidate {
 	c := Candidate{Ref: e.ref}
 	for position, p := range probe {
@@ -129,7 +134,7 @@ func compare(probe Prints, e *entry) Candidate {
 	}
 	c.Score = together(c.Fingers)
 	if c.Score < leastDuplicate {
-		if moved := anyWithAny(probe, e); together(moved) > c.Score {
+		if moved := anyWithAny(probe, e); together(moved) > max(c.Score, leastMoved) {
 			c.Fingers, c.Score = moved, together(moved)
 		}
 	}
