@@ -109,9 +109,8 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte(ada))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var p map[string]any
-		if json.Unmarshal(raw, &p) != nil {
-			t.Skip()
+		if json.Unmarshal(raw, &p) == nil {
+			_ = s.Check(p)
 		}
-		_ = s.Check(p)
 	})
 }

@@ -256,7 +256,7 @@ func TestCodeGoesByTheBetterChannel(t *testing.T) {
 func TestCodeIsSentInTheLanguageThatThePersonPrefers(t *testing.T) {
 	w := newWorld(t)
 	texts := make(map[string]bool)
-	for _, language := range []string{"eng", "fra", "ara", "xxx"} {
+	for _, language := range []string{"eng", "fra", "ara", "swa"} {
 		a := w.enrolled(t, registry.NewIdentity{Fields: fields(map[string]any{"preferredLang": language})})
 		code := w.send(t, visit(a.UIN.Reveal(), "a login"))
 		texts[strings.ReplaceAll(w.inbox[len(w.inbox)-1].Text, code, "")] = true

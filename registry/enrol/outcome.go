@@ -19,7 +19,7 @@ import (
 
 // outcome is what came of a stage: passed, failed, onHold or tryAgain. Each
 // settles itself, in one transaction, and gives the state in which work can go
-// on at once; empty: there is nothing to do for now.
+// on at once; empty: somebody else, or nobody, goes on.
 type outcome interface {
 	settle(ctx context.Context, o *Office, a Application) (next State, err error)
 }
