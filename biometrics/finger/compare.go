@@ -51,17 +51,7 @@ func (s *scratch) raw(a, b Template) float64 {
 		return 0
 	}
 	s.relax(a, b)
-	slices.SortFunc(s.pairs, func(x, y pair) int {
-		switch {
-		case x.value > y.value:
-			return -1
-		case x.value < y.value:
-			return 1
-		case x.a != y.a:
-			return x.a - y.a
-		}
-		return x.b - y.b
-	})
+	slices.SortFunc(s.pairs, func(x, y pair) int { return order(x, y, x.value, y.value) })
 	n := best(len(a.minutiae), len(b.minutiae))
 	sum := 0.0
 	for _, p := range s.pairs[:min(n, len(s.pairs))] {
@@ -75,6 +65,20 @@ const (
 	weightLocal  = 1.0
 	weightGlobal = 1.0
 )
+
+// order puts the stronger pair first, and equally strong ones by their minutiae, so
+// that there is one order only.
+func order(x, y pair, strengthX, strengthY float32) int {
+	switch {
+	case strengthX > strengthY:
+		return -1
+	case strengthX < strengthY:
+		return 1
+	case x.a != y.a:
+		return x.a - y.a
+	}
+	return x.b - y.b
+}
 
 // best is how many pairs count: more for prints with more minutiae (MCC, eq. 20).
 func best(a, b int) int {
@@ -94,17 +98,7 @@ func (s *scratch) choose(a, b Template) {
 			}
 		}
 	}
-	slices.SortFunc(s.ranked, func(x, y pair) int {
-		switch {
-		case x.start > y.start:
-			return -1
-		case x.start < y.start:
-			return 1
-		case x.a != y.a:
-			return x.a - y.a
-		}
-		return x.b - y.b
-	})
+	slices.SortFunc(s.ranked, func(x, y pair) int { return order(x, y, x.start, y.start) })
 	s.pairs = s.pairs[:0]
 	clear(s.usedA[:])
 	clear(s.usedB[:])
