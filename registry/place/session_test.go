@@ -154,7 +154,7 @@ func TestASVS_6_3_1_GuessesWaitAndShutNobodyOut(t *testing.T) {
 	w := newWorld(t)
 	w.officer(t, "amina", Operator)
 	for range patience {
-		w.refused(t, "amina", "a wrong password", afar)
+		_ = w.refused(t, "amina", "a wrong password", afar)
 	}
 	if got := w.refused(t, "amina", password, afar); got.Kind != fault.Busy {
 		t.Errorf("got %v, want the right password to wait there too", got)
@@ -171,7 +171,7 @@ func TestAskingWhileWaitingDoesNotProlongIt(t *testing.T) {
 	w := newWorld(t)
 	w.officer(t, "amina", Operator)
 	for range patience {
-		w.refused(t, "amina", "a wrong password", home)
+		_ = w.refused(t, "amina", "a wrong password", home)
 	}
 	for range 5 {
 		w.wait(pause / 6)
@@ -188,7 +188,7 @@ func TestSigningInForgetsFailures(t *testing.T) {
 	w.officer(t, "amina", Operator)
 	for range 3 {
 		for range patience - 1 {
-			w.refused(t, "amina", "a wrong password", home)
+			_ = w.refused(t, "amina", "a wrong password", home)
 		}
 		w.signedIn(t, "amina")
 	}
@@ -270,7 +270,7 @@ func TestSweepForgetsWhatHasExpired(t *testing.T) {
 	w := newWorld(t)
 	w.officer(t, "amina", Operator)
 	w.signedIn(t, "amina")
-	w.refused(t, "nobody", "a wrong password", home)
+	_ = w.refused(t, "nobody", "a wrong password", home)
 	w.wait(pause / 2)
 	must(t, w.Sweep(t.Context()))
 	if s, a := w.count(t, "SELECT count(*) FROM place_session"), w.count(t, "SELECT count(*) FROM place_attempt"); s != 1 || a != 1 {
@@ -287,7 +287,7 @@ func TestASVS_14_2_NothingSecretIsKeptInTheClear(t *testing.T) {
 	w := newWorld(t)
 	w.officer(t, "amina", Operator)
 	token := w.signedIn(t, "amina")
-	w.refused(t, "a name mistyped as secret", "a wrong password", home)
+	_ = w.refused(t, "a name mistyped as secret", "a wrong password", home)
 	seen := 0
 	for _, table := range []string{"place_officer", "place_session", "place_attempt", "audit_entry"} {
 		for _, text := range w.dump(t, table) {
