@@ -83,6 +83,15 @@ type Quality struct {
 	Reasons []string `json:"reasons,omitempty"` // "dry", "wet", "partial", "few ridges"
 }
 
+// PAD is what a device or an outside engine says of a presentation attack
+// (ISO/IEC 30107-2): whether a living part of a body was presented.
+type PAD struct {
+	Score     float64 `json:"score"` // 0 an attack, 1 living
+	Mechanism string  `json:"mechanism"`
+	Vendor    string  `json:"vendor"`
+	Level     int     `json:"level,omitempty"` // of ISO/IEC 30107-3 that it was evaluated at; 0: none
+}
+
 // Why a sample cannot be used.
 var (
 	ErrNotAnImage  = errors.New("this is no image that can be read (PNG, JPEG, BMP, TIFF, WSQ or JPEG 2000)")
