@@ -21,12 +21,15 @@ const people = 3
 
 var positions = []biometrics.Position{biometrics.RightIndex, biometrics.LeftIndex}
 
+// prints are the fingers of one person.
+type prints = map[biometrics.Position]finger.Template
+
 // captured is one impression of everybody's fingers.
-type captured [people]Prints
+type captured [people]Person
 
 func capture(impression int) (all captured, err error) {
 	for p := range people {
-		all[p] = make(Prints)
+		all[p] = Person{Fingers: make(prints)}
 		for f, position := range positions {
 			name := fmt.Sprintf("p%02d_rightIndex_%d.png", 1+len(positions)*p+f, impression)
 			raw, err := os.ReadFile(filepath.Join("..", "..", "cmd", "plinth", "demodata", "prints", name))
@@ -37,7 +40,7 @@ func capture(impression int) (all captured, err error) {
 			if err != nil {
 				return all, err
 			}
-			if all[p][position], _, err = finger.Extract(img); err != nil {
+			if all[p].Fingers[position], _, err = finger.Extract(img); err != nil {
 				return all, err
 			}
 		}
@@ -50,8 +53,8 @@ var (
 	returned = sync.OnceValues(func() (captured, error) { return capture(1) })
 )
 
-// prints are those that were enrolled, and those of the same people on another day.
-func prints(t *testing.T) (first, second captured) {
+// impressions are those that were enrolled, and those of the same people on another day.
+func impressions(t *testing.T) (first, second captured) {
 	t.Helper()
 	first, err := enrolled()
 	if err == nil {
@@ -69,8 +72,8 @@ func ref(n int) uuid.UUID { return uuid.UUID{0: byte(n >> 8), 1: byte(n), 15: 1}
 // all is a gallery of everybody, at the places 1, 2, 3 and so on.
 func all(t *testing.T) *Gallery {
 	t.Helper()
-	g := New()
-	first, _ := prints(t)
+	g := New(Config{})
+	first, _ := impressions(t)
 	for p := range people {
 		g.Insert(ref(p), int64(p+1), first[p])
 	}
@@ -79,7 +82,7 @@ func all(t *testing.T) *Gallery {
 
 func TestSearchFindsEverybodyFirst(t *testing.T) {
 	g := all(t)
-	_, second := prints(t)
+	_, second := impressions(t)
 	for p := range people {
 		found := g.Search(second[p], math.MaxInt64, 10)
 		if len(found) == 0 || found[0].Ref != ref(p) || Decide(found[0].Score, g.Len()) != Duplicate {
@@ -99,7 +102,7 @@ func TestSearchFindsEverybodyFirst(t *testing.T) {
 
 func TestSearchSeesOnlyWhoStandsBefore(t *testing.T) {
 	g := all(t)
-	_, second := prints(t)
+	_, second := impressions(t)
 	for p := range people {
 		place := int64(p + 1)
 		for before, want := range map[int64]bool{0: false, place - 1: false, place: false, place + 1: true} {
@@ -112,8 +115,8 @@ func TestSearchSeesOnlyWhoStandsBefore(t *testing.T) {
 }
 
 func TestSearchGivesTheBestFewInOneOrder(t *testing.T) {
-	g := New()
-	first, second := prints(t)
+	g := New(Config{})
+	first, second := impressions(t)
 	for n := range 40 { // so many that several workers share them
 		g.Insert(ref(n), int64(n), first[n%people])
 	}
@@ -142,14 +145,14 @@ func TestSearchGivesTheBestFewInOneOrder(t *testing.T) {
 // that any finger may fit any other has its price.
 func TestSearchComparesAnyFingerWithAnyWhenNoneIsInCommon(t *testing.T) {
 	g := all(t)
-	_, second := prints(t)
-	swapped := Prints{biometrics.RightMiddle: second[1][biometrics.RightIndex], biometrics.LeftMiddle: second[1][biometrics.LeftIndex]}
+	_, second := impressions(t)
+	swapped := Person{Fingers: prints{biometrics.RightMiddle: second[1].Fingers[biometrics.RightIndex], biometrics.LeftMiddle: second[1].Fingers[biometrics.LeftIndex]}}
 	found := g.Search(swapped, math.MaxInt64, 10)
 	direct := g.Search(second[1], math.MaxInt64, 1)
 	if len(found) == 0 || found[0].Ref != ref(1) || found[0].Score >= direct[0].Score {
 		t.Errorf("got %v, want the person with less than %v", found, direct[0].Score)
 	}
-	one := Prints{biometrics.RightIndex: second[1][biometrics.RightIndex]}
+	one := Person{Fingers: prints{biometrics.RightIndex: second[1].Fingers[biometrics.RightIndex]}}
 	if found := g.Search(one, math.MaxInt64, 10); len(found) == 0 || found[0].Ref != ref(1) || len(found[0].Fingers) != 1 {
 		t.Errorf("got %v, want the person by the one finger", found)
 	}
@@ -157,25 +160,25 @@ func TestSearchComparesAnyFingerWithAnyWhenNoneIsInCommon(t *testing.T) {
 
 func TestNobodyIsFoundByNothing(t *testing.T) {
 	g := all(t)
-	_, second := prints(t)
-	for what, p := range map[string]Prints{"no prints": nil, "empty prints": {}, "an empty finger": {biometrics.RightIndex: finger.Template{}}} {
+	_, second := impressions(t)
+	for what, p := range map[string]Person{"no prints": {}, "empty prints": {Fingers: prints{}}, "an empty finger": {Fingers: prints{biometrics.RightIndex: finger.Template{}}}} {
 		if found := g.Search(p, math.MaxInt64, 10); len(found) != 0 {
 			t.Errorf("%s: got %v, want nobody", what, found)
 		}
 	}
-	if found := New().Search(second[0], math.MaxInt64, 10); len(found) != 0 {
+	if found := New(Config{}).Search(second[0], math.MaxInt64, 10); len(found) != 0 {
 		t.Errorf("got %v in an empty gallery", found)
 	}
-	g = New()
-	g.Insert(ref(1), 1, nil)
+	g = New(Config{})
+	g.Insert(ref(1), 1, Person{})
 	if found := g.Search(second[0], math.MaxInt64, 10); len(found) != 0 || g.Len() != 1 {
 		t.Errorf("got %v of somebody without fingers", found)
 	}
 }
 
 func TestInsertIsOnce(t *testing.T) {
-	first, second := prints(t)
-	g := New()
+	first, second := impressions(t)
+	g := New(Config{})
 	g.Insert(ref(1), 1, first[1])
 	g.Insert(ref(1), 9, first[2])
 	if g.Len() != 1 {
@@ -189,8 +192,32 @@ func TestInsertIsOnce(t *testing.T) {
 	}
 }
 
+// lying tells what of somebody lies on in memory: their reference, or words that
+// belong to nobody.
+func lying(g *Gallery, gone int) string {
+	for _, s := range g.shards {
+		for _, b := range s.blocks {
+			owned := make([]bool, len(b.words))
+			for _, r := range b.people[:cap(b.people)] {
+				if r.ref == ref(gone) {
+					return "the reference"
+				}
+				for i := range r.size {
+					owned[r.at+i] = true
+				}
+			}
+			for i, w := range b.words {
+				if w != 0 && !owned[i] {
+					return "prints"
+				}
+			}
+		}
+	}
+	return ""
+}
+
 func TestRemovedPeopleAreGone(t *testing.T) {
-	_, second := prints(t)
+	_, second := impressions(t)
 	for gone := range people {
 		g := all(t)
 		g.Remove(ref(gone))
@@ -205,18 +232,15 @@ func TestRemovedPeopleAreGone(t *testing.T) {
 				t.Errorf("%d removed: got %d found %v, want %v", gone, p, got, p != gone)
 			}
 		}
-		// What is taken out must not lie on in memory.
-		for _, e := range g.entries[len(g.entries):cap(g.entries)] {
-			if e.prints != nil || e.ref != uuid.Nil {
-				t.Errorf("%d removed: got the prints of %v left behind", gone, e.ref)
-			}
+		if what := lying(g, gone); what != "" {
+			t.Errorf("%d removed: got %s left behind", gone, what)
 		}
 	}
 	g := all(t)
 	for p := range people {
 		g.Remove(ref(p))
 	}
-	first, _ := prints(t)
+	first, _ := impressions(t)
 	g.Insert(ref(1), 7, first[1])
 	if found := g.Search(second[1], 8, 10); g.Len() != 1 || len(found) != 1 || found[0].Ref != ref(1) {
 		t.Errorf("got %v, want somebody who came back", found)
@@ -277,7 +301,7 @@ func TestScoresOfSeveralFingersCountAsOneChance(t *testing.T) {
 
 func TestGalleryIsUsedByManyAtOnce(t *testing.T) {
 	g := all(t)
-	first, second := prints(t)
+	first, second := impressions(t)
 	var wg sync.WaitGroup
 	for w := range 6 {
 		wg.Go(func() {
@@ -300,9 +324,11 @@ func TestGalleryIsUsedByManyAtOnce(t *testing.T) {
 	if got, want := g.Len(), people+6*4; got != want {
 		t.Errorf("got %d, want %d", got, want)
 	}
-	for at, e := range g.entries {
-		if g.index[e.ref] != at {
-			t.Errorf("got %v at %d in the index, want %d", e.ref, g.index[e.ref], at)
+	for _, s := range g.shards {
+		for who, at := range s.index {
+			if got := at.block.people[at.row].ref; got != who {
+				t.Errorf("got %v where the index has %v", got, who)
+			}
 		}
 	}
 }
@@ -310,18 +336,18 @@ func TestGalleryIsUsedByManyAtOnce(t *testing.T) {
 // Whoever gives fingers under other names is found like anybody else.
 func TestFingersUnderOtherNamesAreFound(t *testing.T) {
 	g := all(t)
-	_, second := prints(t)
+	_, second := impressions(t)
 	for p := range people {
-		right, left := second[p][biometrics.RightIndex], second[p][biometrics.LeftIndex]
+		right, left := second[p].Fingers[biometrics.RightIndex], second[p].Fingers[biometrics.LeftIndex]
 		for name, c := range map[string]struct {
-			probe Prints
+			probe prints
 			want  []Verdict
 		}{
-			"hands swapped":          {Prints{biometrics.RightIndex: left, biometrics.LeftIndex: right}, []Verdict{Duplicate}},
-			"one finger as another":  {Prints{biometrics.RightIndex: left}, []Verdict{Duplicate, Doubtful}},
-			"a finger and a foreign": {Prints{biometrics.LeftIndex: right, biometrics.RightIndex: second[(p+1)%people][biometrics.LeftIndex]}, []Verdict{Duplicate, Doubtful}},
+			"hands swapped":          {prints{biometrics.RightIndex: left, biometrics.LeftIndex: right}, []Verdict{Duplicate}},
+			"one finger as another":  {prints{biometrics.RightIndex: left}, []Verdict{Duplicate, Doubtful}},
+			"a finger and a foreign": {prints{biometrics.LeftIndex: right, biometrics.RightIndex: second[(p+1)%people].Fingers[biometrics.LeftIndex]}, []Verdict{Duplicate, Doubtful}},
 		} {
-			found := g.Search(c.probe, math.MaxInt64, 10)
+			found := g.Search(Person{Fingers: c.probe}, math.MaxInt64, 10)
 			if !slices.ContainsFunc(found, func(f Candidate) bool { return f.Ref == ref(p) && slices.Contains(c.want, Decide(f.Score, g.Len())) }) {
 				t.Errorf("person %d, %s: got %v, want them found", p, name, found)
 			}

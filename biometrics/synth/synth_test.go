@@ -38,23 +38,24 @@ func TestPrintsAreTheSameAgain(t *testing.T) {
 func TestMatesMeetAndStrangersDoNot(t *testing.T) {
 	const people = 6
 	positions := []biometrics.Position{biometrics.RightIndex, biometrics.LeftIndex}
-	var first, second [people]gallery.Prints
+	var first, second [people]gallery.Person
 	for p := range people {
-		first[p], second[p] = gallery.Prints{}, gallery.Prints{}
+		first[p] = gallery.Person{Fingers: map[biometrics.Position]finger.Template{}}
+		second[p] = gallery.Person{Fingers: map[biometrics.Position]finger.Template{}}
 		for n, position := range positions {
 			seed := int64(100*p + n)
-			first[p][position], second[p][position] = template(t, seed, 0, 2), template(t, seed, 1, 2)
+			first[p].Fingers[position], second[p].Fingers[position] = template(t, seed, 0, 2), template(t, seed, 1, 2)
 		}
 	}
 	for p := range people {
 		for q := range people {
-			score := finger.Compare(first[p][biometrics.RightIndex], second[q][biometrics.RightIndex])
+			score := finger.Compare(first[p].Fingers[biometrics.RightIndex], second[q].Fingers[biometrics.RightIndex])
 			if (score >= finger.Threshold) != (p == q) {
 				t.Errorf("fingers of %d and %d: got %.2f, threshold %.2f", p, q, score, finger.Threshold)
 			}
 		}
 	}
-	g := gallery.New()
+	g := gallery.New(gallery.Config{})
 	refs := make([]uuid.UUID, people)
 	for p := range people {
 		refs[p] = uuid.New()

@@ -134,7 +134,7 @@ func (h *house) buildOffice() error {
 		return err
 	}
 	h.office, err = enrol.New(enrol.Config{Pool: h.pool, Ring: h.ring, Blob: blobs, Registry: h.registry, Stations: h.places.Station,
-		Gallery: gallery.New(), Enqueue: h.enqueue(galleryQueue), Notify: h.sender.Queue, Offer: h.issuer.Enrolled})
+		Gallery: gallery.New(gallery.Config{}), Enqueue: h.enqueue(galleryQueue), Notify: h.sender.Queue, Offer: h.issuer.Enrolled})
 	return err
 }
 

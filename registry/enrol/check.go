@@ -84,45 +84,45 @@ func (o *Office) checkPerson(c contents) (person, error) {
 }
 
 // checkSamples looks at every image, and makes templates of the fingers.
-func (o *Office) checkSamples(ctx context.Context, c contents, p person) (gallery.Prints, error) {
+func (o *Office) checkSamples(ctx context.Context, c contents, p person) (gallery.Person, error) {
 	wanted, excepted := o.Registry.Schema.Biometrics(), p.excepted()
-	prints := make(gallery.Prints)
+	found := gallery.Person{Fingers: make(map[biometrics.Position]finger.Template)}
 	seen := make(map[[sha256.Size]byte]string)
 	for _, s := range c.Samples {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return found, err
 		}
 		if excepted[s.Position] {
-			return nil, errSample.At(s.file(), "is there although an exception is declared for it")
+			return found, errSample.At(s.file(), "is there although an exception is declared for it")
 		}
 		if !slices.Contains(wanted, s.Position) {
-			return nil, errSample.At(s.file(), "is not asked for by the identity schema")
+			return found, errSample.At(s.file(), "is not asked for by the identity schema")
 		}
 		digest := sha256.Sum256(s.Data)
 		if other, ok := seen[digest]; ok {
-			return nil, errRepeat.At(s.file(), "is the same image as "+other)
+			return found, errRepeat.At(s.file(), "is the same image as "+other)
 		}
 		seen[digest] = s.file()
-		if err := s.check(prints); err != nil {
-			return nil, err
+		if err := s.check(found); err != nil {
+			return found, err
 		}
 	}
-	if err := sequence(c, prints); err != nil {
-		return nil, err
+	if err := sequence(c, found); err != nil {
+		return found, err
 	}
-	if len(prints) > 0 {
-		return prints, nil
+	if !found.Empty() {
+		return found, nil
 	}
 	for _, position := range wanted {
 		if position.Modality() == biometrics.Finger && !excepted[position] {
-			return nil, errFinger.At(string(position), "has neither an image nor an exception")
+			return found, errFinger.At(string(position), "has neither an image nor an exception")
 		}
 	}
-	return prints, nil
+	return found, nil
 }
 
-// check looks at one image; a finger's template goes into prints.
-func (s sample) check(prints gallery.Prints) error {
+// check looks at one image; a finger's template goes into what was found.
+func (s sample) check(found gallery.Person) error {
 	switch s.Position.Modality() {
 	case biometrics.Face:
 		if config, format, err := image.DecodeConfig(bytes.NewReader(s.Data)); err != nil || format != "jpeg" && format != "png" {
@@ -145,7 +145,7 @@ func (s sample) check(prints gallery.Prints) error {
 	if quality.Value < leastQuality || template.Len() < leastMinutiae {
 		return errSample.At(s.file(), "is too poor: "+poor(quality))
 	}
-	prints[s.Position] = template
+	found.Fingers[s.Position] = template
 	return nil
 }
 
@@ -167,11 +167,11 @@ func poor(q biometrics.Quality) string {
 }
 
 // sequence finds one finger given as two.
-func sequence(c contents, prints gallery.Prints) error {
+func sequence(c contents, found gallery.Person) error {
 	for i, s := range c.Samples {
 		for _, t := range c.Samples[i+1:] {
-			p, one := prints[s.Position]
-			q, other := prints[t.Position]
+			p, one := found.Fingers[s.Position]
+			q, other := found.Fingers[t.Position]
 			if one && other && finger.Compare(p, q) >= sameFinger {
 				return errRepeat.At(t.file(), "shows the same finger as "+s.file())
 			}

@@ -56,7 +56,7 @@ func (o *Office) dedupe(ctx context.Context, a Application) outcome {
 		return audit.Append(ctx, tx, audit.Entry{Event: audit.GallerySearched, Subject: a.ID.String(), Details: map[string]string{
 			"place": strconv.FormatInt(mine.Place, 10), "candidates": strconv.Itoa(len(found))}})
 	}
-	return o.judge(a, found, len(prints) > 0, searched)
+	return o.judge(a, found, !prints.Empty(), searched)
 }
 
 // judge decides by the candidates. The order matters: a duplicate of somebody
@@ -96,8 +96,8 @@ func duplicate(a Application, of uuid.UUID, also func(context.Context, pgx.Tx) e
 }
 
 // similar are those before a place whose fingers are too alike to pass unseen.
-func (o *Office) similar(ctx context.Context, prints gallery.Prints, before int64) ([]candidate, error) {
-	if len(prints) == 0 {
+func (o *Office) similar(ctx context.Context, prints gallery.Person, before int64) ([]candidate, error) {
+	if prints.Empty() {
 		return nil, nil
 	}
 	for {
@@ -121,7 +121,7 @@ func (o *Office) similar(ctx context.Context, prints gallery.Prints, before int6
 				continue
 			}
 			c.Score, c.Fingers = float64(hit.Score), len(hit.Fingers)
-			if c.Verdict = gallery.Decide(hit.Score, o.Gallery.Len()); c.Verdict != gallery.Unique {
+			if c.Verdict = o.Gallery.Decide(hit); c.Verdict != gallery.Unique {
 				found = append(found, c)
 			}
 		}
@@ -134,7 +134,7 @@ func (o *Office) similar(ctx context.Context, prints gallery.Prints, before int6
 // sameData adds those before us in line with the same name, birth date and
 // gender whom fingers do not tell from us: because we have none in common, or
 // because ours are a little alike, which with the same data is no chance.
-func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery.Prints, found []candidate) ([]candidate, error) {
+func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery.Person, found []candidate) ([]candidate, error) {
 	// A retired lookup key made the tokens of those who came before its end.
 	tokens, err := o.tokens(ctx, mine)
 	if err != nil {
@@ -156,7 +156,7 @@ func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery
 		}
 		c := candidate{Application: other.Application, SameData: true, Verdict: gallery.Doubtful, state: other.State, place: other.Place}
 		if score := gallery.Alike(prints, theirs); score >= alike {
-			c.Score, c.Fingers = float64(score), len(prints)
+			c.Score, c.Fingers = float64(score), len(prints.Fingers)
 			found = append(found, c)
 		} else if !share(prints, theirs) {
 			found = append(found, c)
@@ -195,9 +195,9 @@ func (o *Office) tokens(ctx context.Context, mine galleryEntry) ([][]byte, error
 const alike biometrics.Score = 1
 
 // share tells whether two applicants have a finger of the same name.
-func share(prints, theirs gallery.Prints) bool {
-	for position := range prints {
-		if _, ok := theirs[position]; ok {
+func share(prints, theirs gallery.Person) bool {
+	for position := range prints.Fingers {
+		if _, ok := theirs.Fingers[position]; ok {
 			return true
 		}
 	}

@@ -76,9 +76,9 @@ func (o *Office) catchUp(ctx context.Context, upTo int64) error {
 }
 
 // sealPrints seals an applicant's templates for their row.
-func (o *Office) sealPrints(e galleryEntry, prints gallery.Prints) ([]byte, error) {
-	raw := make(map[string][]byte, len(prints))
-	for position, template := range prints {
+func (o *Office) sealPrints(e galleryEntry, p gallery.Person) ([]byte, error) {
+	raw := make(map[string][]byte, len(p.Fingers))
+	for position, template := range p.Fingers {
 		raw[string(position)] = template.Marshal()
 	}
 	plain, err := encoder.Marshal(raw)
@@ -105,18 +105,19 @@ func (o *Office) openTemplates(e galleryEntry) (map[biometrics.Position][]byte, 
 	return templates, nil
 }
 
-func (o *Office) openPrints(e galleryEntry) (gallery.Prints, error) {
+// openPrints opens what is compared of an applicant.
+func (o *Office) openPrints(e galleryEntry) (gallery.Person, error) {
+	p := gallery.Person{Fingers: make(map[biometrics.Position]finger.Template)}
 	templates, err := o.openTemplates(e)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	prints := make(gallery.Prints, len(templates))
 	for position, template := range templates {
-		if prints[position], err = finger.ParseTemplate(template); err != nil {
-			return nil, fmt.Errorf("opening templates of place %d: %w", e.Place, err)
+		if p.Fingers[position], err = finger.ParseTemplate(template); err != nil {
+			return p, fmt.Errorf("opening templates of place %d: %w", e.Place, err)
 		}
 	}
-	return prints, nil
+	return p, nil
 }
 
 // at is what sealed templates are bound to.

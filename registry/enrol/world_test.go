@@ -99,7 +99,7 @@ func openWorld(ctx context.Context, pool *pgxpool.Pool, dir string) (*world, err
 	if w.sender, err = notify.New(notify.Config{Pool: pool, Ring: ring, Mail: w.inbox.Deliver, SMS: w.inbox.Deliver, Enqueue: enqueue}); err != nil {
 		return nil, err
 	}
-	if w.Office, err = New(Config{Pool: pool, Ring: ring, Blob: store, Registry: people, Stations: w.places.Station, Gallery: gallery.New(), Enqueue: enqueue,
+	if w.Office, err = New(Config{Pool: pool, Ring: ring, Blob: store, Registry: people, Stations: w.places.Station, Gallery: gallery.New(gallery.Config{}), Enqueue: enqueue,
 		Notify: func(_ context.Context, _ pgx.Tx, m notify.Message) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -1,0 +1,208 @@
+package gallery
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/plinth-id/plinth/biometrics/finger"
+)
+
+// sought is a finger that is searched.
+type sought struct {
+	position uint8
+	codes    []code
+	points   []point
+	valid    []uint64 // of each code: the places that lie within the print
+	probes   []probe
+}
+
+func soughtOf(position uint8, t finger.Template) sought {
+	s := sought{position: position}
+	s.codes, s.points = encode(t)
+	s.valid = within(s.points)
+	s.probes = probesOf(s.codes)
+	return s
+}
+
+// usable is how many codes make a finger worth a search.
+const usable = 8
+
+// movers is how many fingers of a probe, those with the most codes, are also
+// compared with all fingers of other names, each with its best lanes codes: about
+// as much work as all fingers by name.
+const movers = 2
+
+// quest is what is searched.
+type quest struct {
+	fingers []sought // those with the most codes first
+	before  int64
+}
+
+func questOf(p Person, before int64) quest {
+	q := quest{before: before}
+	for position, t := range p.Fingers {
+		if f := soughtOf(uint8(position.Code()), t); len(f.codes) >= usable {
+			q.fingers = append(q.fingers, f)
+		}
+	}
+	slices.SortFunc(q.fingers, func(a, b sought) int {
+		return cmp.Or(len(b.codes)-len(a.codes), int(a.position)-int(b.position))
+	})
+	return q
+}
+
+// movers are those that are compared under other names too.
+func (q quest) movers() []sought { return q.fingers[:min(movers, len(q.fingers))] }
+
+// columns is how many sums there are of each resident: by name, then moved.
+func (q quest) columns() int { return len(q.fingers) + len(q.movers()) }
+
+// none is the sum where there was nothing to compare.
+const none = math.MaxUint16
+
+// sums are what a scan says of everybody in a block, row by row.
+type sums struct {
+	block *block
+	each  []uint16
+}
+
+// scanAll compares a quest with everybody, a worker for every shard.
+func (g *Gallery) scanAll(q quest) []sums {
+	found := make([][]sums, len(g.shards))
+	var wg sync.WaitGroup
+	for i, s := range g.shards {
+		wg.Go(func() {
+			for _, b := range s.all() {
+				found[i] = append(found[i], q.scan(b))
+			}
+		})
+	}
+	wg.Wait()
+	return slices.Concat(found...)
+}
+
+func (s *shard) all() []*block {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.blocks)
+}
+
+func (q quest) scan(b *block) sums {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	columns := q.columns()
+	s := sums{b, make([]uint16, columns*len(b.people))}
+	for i := range s.each {
+		s.each[i] = none
+	}
+	for row := range b.people {
+		q.weigh(b.prints(row, q.before), s.each[row*columns:(row+1)*columns])
+	}
+	return s
+}
+
+// weigh compares a quest with one record.
+func (q quest) weigh(record []uint64, sum []uint16) {
+	var near nearest
+	var s slot
+	for len(record) > 0 {
+		s, record = nextSlot(record)
+		if len(s.codes) < usable*codeWords {
+			continue
+		}
+		for i := range q.fingers {
+			f := &q.fingers[i]
+			if f.position == s.position {
+				total := uint32(0)
+				for j := range f.probes {
+					total += scan(&f.probes[j], s.codes, &near)
+				}
+				sum[i] = uint16(total)
+			} else if i < movers {
+				most := &sum[len(q.fingers)+i]
+				if total := uint16(scan(&f.probes[0], s.codes, &near)); *most == none || total > *most {
+					*most = total
+				}
+			}
+		}
+	}
+}
+
+// norms tell how far above the usual a sum is.
+type norms []struct{ mean, deviation float64 }
+
+func normsOf(columns int, all []sums) norms {
+	n := make(norms, columns)
+	for c := range n {
+		var count, sum, squares int64
+		for _, s := range all {
+			for i := c; i < len(s.each); i += columns {
+				if v := int64(s.each[i]); v != none {
+					count, sum, squares = count+1, sum+v, squares+v*v
+				}
+			}
+		}
+		if count > 0 {
+			n[c].mean = float64(sum) / float64(count)
+			n[c].deviation = math.Sqrt(max(1, float64(squares)/float64(count)-float64(n[c].mean*n[c].mean)))
+		}
+	}
+	return n
+}
+
+// score adds up normalised sums, so that it says as much for few fingers as for
+// many.
+func (n norms) score(each []uint16) float64 {
+	var total, count float64
+	for c, v := range each {
+		if v != none {
+			total += (float64(v) - n[c].mean) / n[c].deviation
+			count++
+		}
+	}
+	if count == 0 {
+		return math.Inf(-1)
+	}
+	return total / math.Sqrt(count)
+}
+
+// Places in a list are found by counting: scores in steps of 1/32, from -16 on.
+const (
+	scoreSteps = 32
+	scoreFloor = -16
+	scoreBins  = 4096
+)
+
+func bin(score float64) int {
+	return int(min(scoreBins-1, max(0, (score-scoreFloor)*scoreSteps)))
+}
+
+// best are those rows whose score over the columns from and to is highest: at least
+// keep, if there are so many, and all who are as good as the last.
+func best(all []sums, columns, from, to, keep int, n norms) map[spot]bool {
+	var bins [scoreBins]int
+	each := func(do func(at spot, bin int)) {
+		for _, s := range all {
+			for row := range len(s.each) / columns {
+				if score := n[from:to].score(s.each[row*columns+from : row*columns+to]); !math.IsInf(score, -1) {
+					do(spot{s.block, row}, bin(score))
+				}
+			}
+		}
+	}
+	each(func(_ spot, bin int) { bins[bin]++ })
+	edge, count := scoreBins-1, bins[scoreBins-1]
+	for edge > 0 && count < keep {
+		edge--
+		count += bins[edge]
+	}
+	found := make(map[spot]bool, count)
+	each(func(at spot, bin int) {
+		if bin >= edge {
+			found[at] = true
+		}
+	})
+	return found
+}

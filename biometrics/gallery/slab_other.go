@@ -1,0 +1,7 @@
+//go:build !unix
+
+package gallery
+
+func newSlab(words int) []uint64 { return make([]uint64, words) }
+
+func freeSlab(words []uint64) { clear(words) }
