@@ -49,6 +49,7 @@ type commands struct {
 	Wallet      walletCommand      `cmd:"" help:"A wallet without a screen."`
 	Audit       auditCommand       `cmd:"" help:"The audit log."`
 	Keys        keysCommand        `cmd:"" help:"Keys: list and rotate; private keys are never printed."`
+	Device      deviceCommand      `cmd:"" help:"Capture devices: simulate one, find and use them."`
 	Biometrics  biometricsCommand  `cmd:"" help:"The fingerprint engine on files."`
 	Bench       benchCommand       `cmd:"" help:"Measure this machine."`
 }
