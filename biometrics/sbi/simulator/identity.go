@@ -138,7 +138,8 @@ func Own(dir string, now time.Time) (Identity, error) {
 
 // under reads or makes an authority and what stands under it.
 func under(dir, authority, name string, now time.Time) (crypto.Signer, []*x509.Certificate, error) {
-	ca, err := kept(filepath.Join(dir, strings.TrimSuffix(authority, ".pem")), now.AddDate(0, 0, deviceDays), func(key *rsa.PrivateKey) ([]byte, error) {
+	lasts := func(c *x509.Certificate, days int) bool { return now.AddDate(0, 0, days).Before(c.NotAfter) }
+	ca, err := kept(filepath.Join(dir, strings.TrimSuffix(authority, ".pem")), func(c *x509.Certificate) bool { return lasts(c, deviceDays) }, func(key *rsa.PrivateKey) ([]byte, error) {
 		t := template("Authority of "+name+"s", now, now.AddDate(authorityYears, 0, 0))
 		t.IsCA, t.BasicConstraintsValid, t.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 		return x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
@@ -146,7 +147,8 @@ func under(dir, authority, name string, now time.Time) (crypto.Signer, []*x509.C
 	if err != nil {
 		return nil, nil, err
 	}
-	leaf, err := kept(filepath.Join(dir, name), now.AddDate(0, 0, renewDays), func(key *rsa.PrivateKey) ([]byte, error) {
+	issued := func(c *x509.Certificate) bool { return lasts(c, renewDays) && c.CheckSignatureFrom(ca.chain[0]) == nil }
+	leaf, err := kept(filepath.Join(dir, name), issued, func(key *rsa.PrivateKey) ([]byte, error) {
 		t := template("Simulated "+name, now, now.AddDate(0, 0, deviceDays))
 		t.KeyUsage = x509.KeyUsageDigitalSignature
 		public, err := x509.MarshalPKIXPublicKey(key.Public())
@@ -158,9 +160,6 @@ func under(dir, authority, name string, now time.Time) (crypto.Signer, []*x509.C
 	})
 	if err != nil {
 		return nil, nil, err
-	}
-	if leaf.chain[0].CheckSignatureFrom(ca.chain[0]) != nil {
-		return nil, nil, fmt.Errorf("%s.pem was not issued by %s: remove it, and it is made anew", filepath.Join(dir, name), authority)
 	}
 	return leaf.key, append(leaf.chain, ca.chain...), nil
 }
@@ -174,34 +173,59 @@ func template(name string, from, to time.Time) *x509.Certificate {
 		Subject: pkix.Name{Organization: []string{sbi.Simulator}, CommonName: name}}
 }
 
-// kept reads name.pem and name.key, or makes both when they are missing or expire
-// before then.
-func kept(name string, then time.Time, issue func(*rsa.PrivateKey) ([]byte, error)) (signer, error) {
-	by, err := readSigner(name+".pem", name+".key")
-	if err == nil && then.Before(by.chain[0].NotAfter) {
-		return by, nil
+// kept reads a key with its certificate, and makes both where there is none that is
+// good. They are one file, which appears whole: two simulators may start on one
+// folder at once, and both take what the first has made. The certificate is written
+// once more beside it, to be given away.
+func kept(name string, good func(*x509.Certificate) bool, issue func(*rsa.PrivateKey) ([]byte, error)) (signer, error) {
+	both := name + ".key"
+	old, err := readSigner(both, both)
+	if err == nil && good(old.chain[0]) {
+		return old, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return signer{}, err
 	}
-	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+	made, err := drafted(name, issue)
 	if err != nil {
 		return signer{}, err
+	}
+	defer os.Remove(made)
+	put := os.Link // which leaves alone what another has put there meanwhile
+	if old.key != nil {
+		put = os.Rename
+	}
+	if err := put(made, both); err != nil && !errors.Is(err, fs.ErrExist) {
+		return signer{}, err
+	}
+	by, err := readSigner(both, both)
+	if err != nil {
+		return signer{}, err
+	}
+	return by, os.WriteFile(name+".pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: by.chain[0].Raw}), 0o600)
+}
+
+// drafted writes a new key with its certificate into a file of a passing name.
+func drafted(name string, issue func(*rsa.PrivateKey) ([]byte, error)) (string, error) {
+	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return "", err
 	}
 	certificate, err := issue(key)
 	if err != nil {
-		return signer{}, err
+		return "", err
 	}
 	raw, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return signer{}, err
+		return "", err
 	}
-	for file, block := range map[string]*pem.Block{name + ".key": {Type: "PRIVATE KEY", Bytes: raw}, name + ".pem": {Type: "CERTIFICATE", Bytes: certificate}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			return signer{}, err
-		}
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*") // mode 0600
+	if err != nil {
+		return "", err
 	}
-	return readSigner(name+".pem", name+".key")
+	return f.Name(), errors.Join(
+		pem.Encode(f, &pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+		pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: raw}), f.Close())
 }
 
 // Given is an identity of files: a device's key with its chain of certificates. It has
@@ -221,9 +245,12 @@ func readSigner(certificates, key string) (signer, error) {
 	if err != nil {
 		return signer{}, err
 	}
-	block, _ := pem.Decode(raw)
+	block, rest := pem.Decode(raw)
+	for block != nil && block.Type != "PRIVATE KEY" {
+		block, rest = pem.Decode(rest)
+	}
 	if block == nil {
-		return signer{}, fmt.Errorf("%s holds no key in PEM", key)
+		return signer{}, fmt.Errorf("%s holds no key in PEM, PKCS #8", key)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
