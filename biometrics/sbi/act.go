@@ -38,16 +38,17 @@ func (a *Act) Meet(ctx context.Context, d Device) (Info, Evidence, error) {
 	if err != nil {
 		return Info{}, Evidence{}, err
 	}
+	doubt := error(NewError(CodeNotFound))
 	for _, signed := range all {
 		info, evidence, err := a.Trust.CheckInfo(signed, a.now())
-		if err != nil {
-			return Info{}, Evidence{}, err
-		}
-		if info.DeviceID == d.DeviceID {
+		switch {
+		case err != nil:
+			doubt = err // of a device that may be another one
+		case info.DeviceID == d.DeviceID:
 			return info, evidence, nil
 		}
 	}
-	return Info{}, Evidence{}, NewError(CodeNotFound)
+	return Info{}, Evidence{}, doubt
 }
 
 // Plan groups positions into what a device is asked for at once. The other fingers
