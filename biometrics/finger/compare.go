@@ -17,62 +17,71 @@ type pair struct {
 
 // scratch is the working space of one comparison.
 type scratch struct {
-	pairs  []pair
-	fits   []float32
-	next   []float32
-	usedA  [MaxMinutiae]bool
-	usedB  [MaxMinutiae]bool
-	ranked []pair
+	likes   [MaxMinutiae * MaxMinutiae]uint8 // of each pair of minutiae, in 1/levels
+	order   [MaxMinutiae * MaxMinutiae]uint16
+	pairs   []pair
+	fits    [mostPairs * mostPairs]float32
+	next    [mostPairs]float32
+	usedA   [MaxMinutiae]bool
+	usedB   [MaxMinutiae]bool
+	meeting []pair
+	met     []pair
 }
 
 var spaces = sync.Pool{New: func() any { return new(scratch) }}
 
-// fewest is how many minutiae a print needs to be compared at all: nothing must
-// never match nothing.
-const fewest = 8
+const (
+	// fewest is how many minutiae a print needs to be compared at all: nothing must
+	// never match nothing.
+	fewest    = 8
+	mostPairs = 60
+	// leastPairs is what relaxation needs.
+	leastPairs = 4
+	levels     = 240
+	leastLike  = levels * 3 / 10
+)
 
 // Compare tells how unlikely it is that prints of two fingers are so alike. It
 // is the same both ways round to within rounding, and safe for concurrent use.
 func Compare(a, b Template) biometrics.Score {
-	if len(a.minutiae) < fewest || len(b.minutiae) < fewest {
+	if len(a.points) < fewest || len(b.points) < fewest {
 		return 0
 	}
 	s := spaces.Get().(*scratch)
 	defer spaces.Put(s)
-	return calibrated(s.raw(a, b))
+	return calibrated(s.raw(&a, &b))
 }
 
-// raw is the similarity before calibration: that of the best pairs after
-// relaxation, and how much of both prints lies on one another when the best
-// pairs are laid over one another.
-func (s *scratch) raw(a, b Template) float64 {
+// raw is the similarity before calibration, from two views of it: that of the best
+// pairs after relaxation, and how much of both prints lies on one another when the
+// best pairs do. Of
+// strangers both are much the same however many minutiae there are.
+func (s *scratch) raw(a, b *Template) float32 {
 	s.choose(a, b)
-	if len(s.pairs) < 4 {
+	if len(s.pairs) < leastPairs {
+		s.met = s.met[:0]
 		return 0
 	}
 	s.relax(a, b)
-	slices.SortFunc(s.pairs, func(x, y pair) int { return order(x, y, x.value, y.value) })
-	n := best(len(a.minutiae), len(b.minutiae))
-	sum := 0.0
-	for _, p := range s.pairs[:min(n, len(s.pairs))] {
-		sum += float64(p.value)
+	slices.SortFunc(s.pairs, stronger)
+	n := min(best(len(a.points), len(b.points)), len(s.pairs))
+	var sum float32
+	for _, p := range s.pairs[:n] {
+		sum += p.value
 	}
-	return sum/float64(n)*weightLocal + s.overlaid(a, b)*weightGlobal
+	local := sum / float32(best(len(a.points), len(b.points)))
+	return float32(weightLocal*local) + s.overlaid(a, b)
 }
 
-// The two parts are weighted so that on synthetic prints each alone errs as often.
-const (
-	weightLocal  = 1.0
-	weightGlobal = 1.0
-)
+const weightLocal = 1.5
 
-// order puts the stronger pair first, and equally strong ones by their minutiae, so
-// that there is one order only.
-func order(x, y pair, strengthX, strengthY float32) int {
+// stronger puts the stronger pair first, and equally strong ones by their minutiae,
+// so that there is one order only.
+func stronger(x, y pair) int {
 	switch {
-	case strengthX > strengthY:
+	case x.value > y.value:
 		return -1
-	case strengthX < strengthY:
+	case x.value < y.value:
 		return 1
 	case x.a != y.a:
 		return x.a - y.a
@@ -81,58 +90,71 @@ func order(x, y pair, strengthX, strengthY float32) int {
 }
 
 // best is how many pairs count: more for prints with more minutiae (MCC, eq. 20).
-func best(a, b int) int {
-	const least, most, middle, slope = 4, 12, 20.0, .4
-	z := 1 / (1 + math.Exp(-slope*(float64(min(a, b))-middle)))
-	return least + int(math.Round((most-least)*z))
-}
+func best(a, b int) int { return counting[min(a, b)] }
 
-// choose takes the pairs with the most similar neighbourhoods, each minutia at
-// most a few times.
-func (s *scratch) choose(a, b Template) {
-	s.ranked = s.ranked[:0]
+var counting = func() (n [MaxMinutiae + 1]int) {
+	const least, most, middle, slope = 4, 12, 20.0, .4
+	for i := range n {
+		n[i] = least + int(math.Round((most-least)/(1+math.Exp(-slope*(float64(i)-middle)))))
+	}
+	return n
+}()
+
+// choose takes the pairs with the most similar neighbourhoods, each minutia once.
+func (s *scratch) choose(a, b *Template) {
+	var count [levels + 1]int32
 	for i := range a.cylinders {
+		row := s.likes[i*MaxMinutiae:][:len(b.cylinders)]
 		for j := range b.cylinders {
-			if v := alike(&a.cylinders[i], &b.cylinders[j]); v > .3 {
-				s.ranked = append(s.ranked, pair{a: i, b: j, start: v, value: v})
+			row[j] = uint8(alike(&a.cylinders[i], &b.cylinders[j]) * levels)
+			count[row[j]]++
+		}
+	}
+	// In their order, by counting: the most alike first, then by minutiae.
+	var at int32
+	for level := levels; level >= leastLike; level-- {
+		count[level], at = at, at+count[level]
+	}
+	for i := range a.cylinders {
+		for j, like := range s.likes[i*MaxMinutiae:][:len(b.cylinders)] {
+			if like >= leastLike {
+				s.order[count[like]] = uint16(i*MaxMinutiae + j)
+				count[like]++
 			}
 		}
 	}
-	slices.SortFunc(s.ranked, func(x, y pair) int { return order(x, y, x.start, y.start) })
 	s.pairs = s.pairs[:0]
 	clear(s.usedA[:])
 	clear(s.usedB[:])
-	limit := min(len(a.minutiae), len(b.minutiae), 60)
-	for _, p := range s.ranked {
+	limit := min(len(a.points), len(b.points), mostPairs)
+	for _, k := range s.order[:at] {
 		if len(s.pairs) == limit {
 			break
 		}
-		if !s.usedA[p.a] && !s.usedB[p.b] {
-			s.usedA[p.a], s.usedB[p.b] = true, true
-			s.pairs = append(s.pairs, p)
+		if i, j := int(k)/MaxMinutiae, int(k)%MaxMinutiae; !s.usedA[i] && !s.usedB[j] {
+			s.usedA[i], s.usedB[j] = true, true
+			like := float32(s.likes[k]) / levels
+			s.pairs = append(s.pairs, pair{a: i, b: j, start: like, value: like})
 		}
 	}
 }
 
 // relax lets pairs that tell of the same displacement strengthen each other (MCC,
 // section 4.2): five rounds, half of the old value kept.
-func (s *scratch) relax(a, b Template) {
+func (s *scratch) relax(a, b *Template) {
 	n := len(s.pairs)
-	s.fits = slices.Grow(s.fits[:0], n*n)[:n*n]
-	s.next = slices.Grow(s.next[:0], n)[:n]
 	for i, p := range s.pairs {
-		s.fits[i*n+i] = 0
-		for j := range i {
-			q := s.pairs[j]
-			v := together(a.minutiae[p.a], a.minutiae[q.a], b.minutiae[p.b], b.minutiae[q.b])
-			s.fits[i*n+j], s.fits[j*n+i] = v, v
+		s.fits[i*mostPairs+i] = 0
+		for j, q := range s.pairs[:i] {
+			v := fit(&a.points[p.a], &a.points[q.a], &b.points[p.b], &b.points[q.b])
+			s.fits[i*mostPairs+j], s.fits[j*mostPairs+i] = v, v
 		}
 	}
 	for range 5 {
 		for i := range n {
 			var sum float32
-			for j, fit := range s.fits[i*n : (i+1)*n] {
-				sum += fit * s.pairs[j].value
+			for j, fit := range s.fits[i*mostPairs:][:n] {
+				sum += float32(fit * s.pairs[j].value)
 			}
 			s.next[i] = s.pairs[i].value/2 + sum/float32(2*(n-1))
 		}
@@ -146,24 +168,72 @@ func (s *scratch) relax(a, b Template) {
 	}
 }
 
-// together tells how well two pairs agree: the same distance, the same turn, the
-// same bearing.
-func together(p, q, r, t Minutia) float32 {
-	dx1, dy1 := float64(q.X-p.X), float64(p.Y-q.Y)
-	dx2, dy2 := float64(t.X-r.X), float64(r.Y-t.Y)
-	// Most pairs disagree, and the cheapest question settles it.
-	far := math.Abs(math.Sqrt(dx1*dx1+dy1*dy1) - math.Sqrt(dx2*dx2+dy2*dy2))
-	if far > 14 {
+// From where two pairs do not agree at all: pixels, 1/256 of a turn, and the tangent
+// of an angle.
+const (
+	fitFar     = 14
+	fitTurn    = 25
+	fitBearing = .68
+	fitSteps   = 64 // of the tables
+)
+
+// Logistic curves that fall from 1 to 0.
+var farFits, turnFits, bearingFits = func() (far, turn, bearing [fitSteps + 1]float32) {
+	falling := func(v, middle, slope float64) float32 { return rounded(1 / (1 + math.Exp(slope*(v-middle)))) }
+	for i := range fitSteps + 1 {
+		part := float64(i) / fitSteps
+		far[i] = falling(part*fitFar, 6, 1.2)
+		bearing[i] = falling(math.Atan(part*fitBearing), math.Pi/12, 30)
+		turn[i] = falling(float64(i)*2*math.Pi/circle, math.Pi/12, 30)
+	}
+	return far, turn, bearing
+}()
+
+// fit tells how well two pairs, p with r and q with t, agree: the same distance, the
+// same turn, the same bearing.
+func fit(p, q, r, t *point) float32 {
+	// Most pairs disagree, and the cheapest questions settle it.
+	turn := apart(p.to-q.to, r.to-t.to)
+	if turn > fitTurn {
 		return 0
 	}
-	turn := math.Abs(signed(float64(p.Direction-q.Direction) - float64(r.Direction-t.Direction)))
-	if turn > .6 {
+	dx1, dy1, dx2, dy2 := q.x-p.x, p.y-q.y, t.x-r.x, r.y-t.y
+	far := abs(root(float32(dx1*dx1)+float32(dy1*dy1)) - root(float32(dx2*dx2)+float32(dy2*dy2)))
+	if far > fitFar {
 		return 0
 	}
-	bearing := math.Abs(signed((math.Atan2(dy1, dx1) - float64(p.Direction)) - (math.Atan2(dy2, dx2) - float64(r.Direction))))
-	if bearing > .6 {
+	// Both bearings in the frame of the first minutia.
+	by := r.to - p.to
+	x, y := float32(dx1*cosines[by])-float32(dy1*sines[by]), float32(dx1*sines[by])+float32(dy1*cosines[by])
+	along, aside := float32(x*dx2)+float32(y*dy2), abs(float32(x*dy2)-float32(y*dx2))
+	if aside > fitBearing*along {
 		return 0
 	}
-	z := func(v, middle, slope float64) float64 { return 1 / (1 + math.Exp(slope*(v-middle))) }
-	return float32(z(far, 6, 1.2) * z(turn, math.Pi/12, 30) * z(bearing, math.Pi/12, 30))
+	bearing := float32(0)
+	if along > 0 {
+		bearing = aside / along
+	}
+	return farFits[int(far*(fitSteps/fitFar))] * turnFits[turn] * bearingFits[int(bearing*(fitSteps/fitBearing))]
+}
+
+// Match is a minutia of one print that lies on one of the other: their indices, and
+// how alike what stands around them is, 0 to 1.
+type Match struct {
+	A, B     int
+	Strength float32
+}
+
+// Pairs are the minutiae that meet when one print is laid over the other at best.
+func Pairs(a, b Template) []Match {
+	if len(a.points) < fewest || len(b.points) < fewest {
+		return nil
+	}
+	s := spaces.Get().(*scratch)
+	defer spaces.Put(s)
+	s.raw(&a, &b)
+	matches := make([]Match, len(s.met))
+	for i, p := range s.met {
+		matches[i] = Match{p.a, p.b, alike(&a.cylinders[p.a], &b.cylinders[p.b])}
+	}
+	return matches
 }

@@ -1,170 +1,172 @@
 package finger
 
-import (
-	"math"
-	"sync"
-)
+import "math"
 
-// The filters: cosine waves across the ridge under a Gaussian, for 32 directions
-// and the periods that ridges have.
+// The filters: a Gaussian along the ridge, then a cosine wave under a Gaussian
+// across it (an oriented Gabor filter, taken apart), for 32 directions and the
+// periods that ridges have. Both run along lines of the grid: one pixel at a time
+// on the longer axis, between two pixels on the other.
 const (
-	turns  = 32
-	radius = 9
-	side   = 2*radius + 1
-	sigma  = 4.0
+	turns       = 32
+	sigmaAlong  = 5.0
+	sigmaAcross = 4.0
+	reachAlong  = 10 // in steps on the longer axis
+	reachAcross = 9
+	pad         = 16 // around the picture, so that no filter leaves it
 )
 
-var filterPeriods = [...]float32{5, 6, 7, 8, 9, 10, 11.5, 13, 15, 17}
+var filterPeriods = [...]float64{5, 6, 7, 8, 9, 10, 11.5, 13, 15, 17}
 
-var filters = sync.OnceValue(func() *[len(filterPeriods)][turns][side * side]float32 {
-	var all [len(filterPeriods)][turns][side * side]float32
-	for p, period := range filterPeriods {
-		for t := range turns {
-			sin, cos := math.Sincos(float64(t) * math.Pi / turns)
-			k := &all[p][t]
-			sum := 0.0
-			for y := -radius; y <= radius; y++ {
-				for x := -radius; x <= radius; x++ {
-					across := -float64(x)*sin + float64(y)*cos
-					v := math.Exp(-float64(x*x+y*y)/(2*sigma*sigma)) * math.Cos(2*math.Pi*across/float64(period))
-					k[(y+radius)*side+x+radius] = float32(v)
-					sum += v
-				}
-			}
+// tap is a weight at a place relative to a pixel.
+type tap struct {
+	x, y   int
+	weight float32
+}
+
+// filters along the ridge by direction, and across it by direction and period.
+var filtersAlong, filtersAcross = func() (a [turns][]tap, c [turns][len(filterPeriods)][]tap) {
+	for t := range turns {
+		angle := float64(t) * math.Pi / turns
+		bell := func(sigma float64) func(float64) float64 {
+			return func(d float64) float64 { return math.Exp(-d * d / (2 * sigma * sigma)) }
+		}
+		a[t] = line(angle, reachAlong, 2, bell(sigmaAlong))
+		scale(a[t], func(float64) float64 { return 1 }, angle)
+		for p, period := range filterPeriods {
+			wave := func(d float64) float64 { return math.Cos(2 * math.Pi * d / period) }
+			under := bell(sigmaAcross)
 			// No answer to an even grey.
-			for i := range k {
-				k[i] -= float32(sum / float64(side*side))
+			var even, all float64
+			for d := -12.; d <= 12; d += .25 {
+				even, all = even+under(d)*wave(d), all+under(d)
 			}
+			c[t][p] = line(angle+math.Pi/2, reachAcross, 1, func(d float64) float64 { return under(d) * (wave(d) - even/all) })
+			scale(c[t][p], wave, angle+math.Pi/2)
 		}
 	}
-	return &all
-})
+	return a, c
+}()
 
-// ridges tells for each pixel of the mask whether it is on a ridge: where the
-// filter that fits the block's direction and period finds it dark.
-func ridges(norm []float32, w, h int, f *field) []bool {
-	bank := filters()
-	out := make([]bool, w*h)
-	for row := range f.rows {
-		for col := range f.cols {
-			b := row*f.cols + col
-			if !f.mask[b] {
-				continue
-			}
-			k := &bank[nearestPeriod(f.period[b])][int(float64(f.angle[b])*turns/math.Pi+.5)%turns]
-			for y := row * cell; y < min(h, (row+1)*cell); y++ {
-				for x := col * cell; x < min(w, (col+1)*cell); x++ {
-					out[y*w+x] = filtered(norm, w, h, x, y, k) < 0
-				}
-			}
+// line lists the taps of a filter along a line at an angle (y downwards).
+func line(angle float64, reach, step int, weight func(distance float64) float64) (taps []tap) {
+	sin, cos := math.Sincos(angle)
+	for k := -reach; k <= reach; k += step {
+		x, y := float64(k), float64(k)*sin/cos
+		if math.Abs(cos) < math.Abs(sin) {
+			x, y = float64(k)*cos/sin, float64(k)
+		}
+		v := weight(math.Hypot(x, y))
+		x0, y0 := math.Floor(x+1e-9), math.Floor(y+1e-9)
+		right, down := x-x0, y-y0
+		taps = append(taps, tap{int(x0), int(y0), float32(v * (1 - right) * (1 - down))})
+		if right > 1e-6 {
+			taps = append(taps, tap{int(x0) + 1, int(y0), float32(v * right)})
+		}
+		if down > 1e-6 {
+			taps = append(taps, tap{int(x0), int(y0) + 1, float32(v * down)})
 		}
 	}
-	return out
+	return taps
+}
+
+// scale makes a filter answer a wave along its line with 1.
+func scale(taps []tap, wave func(distance float64) float64, angle float64) {
+	sin, cos := math.Sincos(angle)
+	var gain float64
+	for _, t := range taps {
+		gain += float64(t.weight) * wave(float64(t.x)*cos+float64(t.y)*sin)
+	}
+	for i := range taps {
+		taps[i].weight = rounded(float64(taps[i].weight) / gain)
+	}
 }
 
 func nearestPeriod(p float32) int {
 	best := 0
 	for i, candidate := range filterPeriods {
-		if abs(candidate-p) < abs(filterPeriods[best]-p) {
+		if abs(float32(candidate)-p) < abs(float32(filterPeriods[best])-p) {
 			best = i
 		}
 	}
 	return best
 }
 
-func abs(v float32) float32 { return max(v, -v) }
-
-func filtered(norm []float32, w, h, x, y int, k *[side * side]float32) float32 {
-	var sum float32
-	if x >= radius && y >= radius && x < w-radius && y < h-radius {
-		// Four sums that do not wait for one another, in an order of their own.
-		var s0, s1, s2, s3 float32
-		for dy := range side {
-			row := norm[(y+dy-radius)*w+x-radius:][:side:side]
-			weights := k[dy*side:][:side:side]
-			for i := 0; i < side-3; i += 4 {
-				s0 += float32(row[i] * weights[i])
-				s1 += float32(row[i+1] * weights[i+1])
-				s2 += float32(row[i+2] * weights[i+2])
-				s3 += float32(row[i+3] * weights[i+3])
-			}
-			s0 += float32(row[side-3] * weights[side-3])
-			s1 += float32(row[side-2] * weights[side-2])
-			s2 += float32(row[side-1] * weights[side-1])
-		}
-		return (s0 + s1) + (s2 + s3)
-	}
-	for dy := -radius; dy <= radius; dy++ {
-		for dx := -radius; dx <= radius; dx++ {
-			if u, v := x+dx, y+dy; u >= 0 && v >= 0 && u < w && v < h {
-				sum += float32(norm[v*w+u] * k[(dy+radius)*side+dx+radius])
-			}
-		}
-	}
-	return sum
+// canvas is a picture with room around it.
+type padded struct {
+	w, h, stride int
+	pix          []float32
 }
 
-// thin wears ridges down to lines of one pixel (Guo and Hall, 1989).
-func thin(on []bool, w, h int) {
-	// The border is left out, so that every pixel has eight neighbours.
-	for x := range w {
-		on[x], on[(h-1)*w+x] = false, false
+func newPadded(w, h int) padded {
+	// A block at the edge may reach over it by a block.
+	p := padded{w: w, h: h, stride: w + 2*pad + cell}
+	p.pix = make([]float32, p.stride*(h+2*pad+cell))
+	return p
+}
+
+// filter writes a filtered block; where the taps lead is the same for all of it.
+func (p padded) filter(src padded, col, row int, taps []tap, offsets []int) []int {
+	offsets = offsets[:0]
+	for _, t := range taps {
+		offsets = append(offsets, t.y*p.stride+t.x)
 	}
+	for y := row * cell; y < min(p.h, (row+1)*cell); y++ {
+		at := (y+pad)*p.stride + col*cell + pad
+		var s0, s1, s2, s3, s4, s5, s6, s7 float32
+		for i, offset := range offsets {
+			v, k := (*[cell]float32)(src.pix[at+offset:]), taps[i].weight
+			s0 += float32(k * v[0])
+			s1 += float32(k * v[1])
+			s2 += float32(k * v[2])
+			s3 += float32(k * v[3])
+			s4 += float32(k * v[4])
+			s5 += float32(k * v[5])
+			s6 += float32(k * v[6])
+			s7 += float32(k * v[7])
+		}
+		*(*[cell]float32)(p.pix[at:]) = [cell]float32{s0, s1, s2, s3, s4, s5, s6, s7}
+	}
+	return offsets
+}
+
+// enhanced is the picture filtered block by block along and across its ridges; 0
+// where no period was found.
+func enhanced(norm []float32, w, h int, f *field) []float32 {
+	src, mid, out := newPadded(w, h), newPadded(w, h), newPadded(w, h)
 	for y := range h {
-		on[y*w], on[y*w+w-1] = false, false
+		copy(src.pix[(y+pad)*src.stride+pad:], norm[y*w:(y+1)*w])
 	}
-	var points, remove []int
-	for i, is := range on {
-		if is {
-			points = append(points, i)
+	var offsets []int
+	for row := range f.rows {
+		for col := range f.cols {
+			b := row*f.cols + col
+			offsets = mid.filter(src, col, row, filtersAlong[f.bin(b)], offsets)
 		}
 	}
-	for changed := true; changed; {
-		changed = false
-		for pass := range 2 {
-			remove = remove[:0]
-			for _, i := range points {
-				if on[i] && wears(on, w, i, pass) {
-					remove = append(remove, i)
-				}
-			}
-			for _, i := range remove {
-				on[i] = false
-			}
-			changed = changed || len(remove) > 0
-		}
-		kept := points[:0]
-		for _, i := range points {
-			if on[i] {
-				kept = append(kept, i)
+	for row := range f.rows {
+		for col := range f.cols {
+			if b := row*f.cols + col; f.period[b] > 0 {
+				offsets = out.filter(mid, col, row, filtersAcross[f.bin(b)][nearestPeriod(f.period[b])], offsets)
 			}
 		}
-		points = kept
 	}
+	flat := make([]float32, w*h)
+	for y := range h {
+		copy(flat[y*w:(y+1)*w], out.pix[(y+pad)*out.stride+pad:][:w])
+	}
+	return flat
 }
 
-// wears tells whether a pixel may go without breaking its line or shortening it.
-func wears(on []bool, w, i, pass int) bool {
-	n, ne, e, se := on[i-w], on[i-w+1], on[i+1], on[i+w+1]
-	s, sw, we, nw := on[i+w], on[i+w-1], on[i-1], on[i-w-1]
-	c := one(!n && (ne || e)) + one(!e && (se || s)) + one(!s && (sw || we)) + one(!we && (nw || n))
-	if c != 1 {
-		return false
-	}
-	n1 := one(nw || n) + one(ne || e) + one(se || s) + one(sw || we)
-	n2 := one(n || ne) + one(e || se) + one(s || sw) + one(we || nw)
-	if m := min(n1, n2); m < 2 || m > 3 {
-		return false
-	}
-	if pass == 0 {
-		return !((n || ne || !se) && e)
-	}
-	return !((s || sw || !nw) && we)
-}
+// bin is the filter direction of a block.
+func (f *field) bin(b int) int { return int(float32(f.angle[b]*(turns/math.Pi))+.5) % turns }
 
-func one(b bool) int {
-	if b {
-		return 1
+// dark marks the pixels on ridges.
+func dark(filtered []float32, w, h int, f *field) []bool {
+	on := make([]bool, w*h)
+	for y := range h {
+		for x := range w {
+			on[y*w+x] = filtered[y*w+x] < 0 && f.mask[f.at(x, y)]
+		}
 	}
-	return 0
+	return on
 }

@@ -1,14 +1,12 @@
 package finger
 
 import (
-	"slices"
-
 	"github.com/plinth-id/plinth/biometrics"
 )
 
 // What a print must have to be one.
 const (
-	leastBlocks   = 150 // of 8×8 pixels: about 2.5 cm² / 10
+	leastBlocks   = 90 // of 8×8 pixels: about 2.5 cm² / 10
 	leastMinutiae = 8
 )
 
@@ -17,19 +15,25 @@ const (
 func Extract(img *Image) (Template, biometrics.Quality, error) {
 	w, h := img.Width, img.Height
 	norm := normalised(img)
-	f := orient(norm, w, h)
+	f := newField(w, h)
+	f.orient(norm, w, h)
 	f.periods(norm, w, h)
-	f.segment(img)
+	e := enhanced(norm, w, h, f)
+	f.orient(e, w, h)
+	e = enhanced(norm, w, h, f)
+	f.liken(norm, e, w, h)
+	f.segment()
 	blocks, coherence := f.area()
 	if blocks < leastBlocks {
 		return Template{}, biometrics.Quality{Reasons: []string{"no ridges"}}, biometrics.ErrNoFinger
 	}
-	on := ridges(norm, w, h, f)
+	on := dark(e, w, h, f)
 	thin(on, w, h)
 	t, err := New(w, h, detect(on, w, h, f))
 	if err != nil {
 		return Template{}, biometrics.Quality{}, err
 	}
+	t.flow = f.flow()
 	if t.Len() < leastMinutiae {
 		return Template{}, biometrics.Quality{Reasons: []string{"no ridges"}}, biometrics.ErrNoFinger
 	}
@@ -67,9 +71,4 @@ func judged(blocks int, coherence float64, minutiae int) biometrics.Quality {
 		q.Reasons = append(q.Reasons, "few minutiae")
 	}
 	return q
-}
-
-func median(v []float32) float32 {
-	slices.Sort(v)
-	return v[len(v)/2]
 }

@@ -31,7 +31,11 @@ type Minutia struct {
 type Template struct {
 	Width, Height int // of the image, pixels at 500 ppi
 	minutiae      []Minutia
-	cylinders     []cylinder
+	flow          flow
+	// For comparing.
+	points    []point
+	box       box
+	cylinders []cylinder
 }
 
 // Threshold is the score from which two prints are taken for one finger in a
@@ -62,7 +66,12 @@ func New(width, height int, minutiae []Minutia) (Template, error) {
 		return int(a.X) - int(b.X)
 	})
 	minutiae = minutiae[:min(len(minutiae), MaxMinutiae)]
-	return Template{Width: width, Height: height, minutiae: minutiae, cylinders: cylindersOf(minutiae)}, nil
+	t := Template{Width: width, Height: height, minutiae: minutiae, points: make([]point, len(minutiae))}
+	for i, m := range minutiae {
+		t.points[i] = point{float32(m.X), float32(m.Y), direction(m.Direction)}
+	}
+	t.box, t.cylinders = boxOf(t.points), cylindersOf(t.points)
+	return t, nil
 }
 
 // Len is how many minutiae there are.
@@ -71,34 +80,35 @@ func (t Template) Len() int { return len(t.minutiae) }
 // Minutiae are the minutiae, the best first.
 func (t Template) Minutiae() []Minutia { return slices.Clone(t.minutiae) }
 
-// The native form is "PFT1", width and height (2 bytes each), the number of
-// minutiae (1), then 7 bytes each: x, y (2 bytes each), direction in 1/256 of a
-// turn, kind, quality. All big-endian.
+// The native form is "PFT2", width and height (2 bytes each), the number of
+// minutiae (1), 7 bytes for each: x, y (2 bytes each), direction in 1/256 of a
+// turn, kind, quality; then the columns and rows of the flow (1 each) and a byte for
+// each of its cells. All big-endian. "PFT1" had no flow, and is still read.
 const (
-	magic      = "PFT1"
-	headBytes  = 9
-	eachBytes  = 7
-	directions = 256
+	magic     = "PFT2"
+	oldMagic  = "PFT1"
+	headBytes = 9
+	eachBytes = 7
 )
 
 // Marshal writes the native form.
 func (t Template) Marshal() []byte {
-	out := make([]byte, 0, headBytes+eachBytes*len(t.minutiae))
+	out := make([]byte, 0, headBytes+eachBytes*len(t.minutiae)+2+len(t.flow.to))
 	out = append(out, magic...)
 	out = binary.BigEndian.AppendUint16(out, uint16(t.Width))
 	out = binary.BigEndian.AppendUint16(out, uint16(t.Height))
 	out = append(out, byte(len(t.minutiae)))
-	for _, m := range t.minutiae {
+	for i, m := range t.minutiae {
 		out = binary.BigEndian.AppendUint16(out, uint16(m.X))
 		out = binary.BigEndian.AppendUint16(out, uint16(m.Y))
-		out = append(out, byte(int(math.Round(float64(m.Direction)*directions/(2*math.Pi)))%directions), m.Kind, m.Quality)
+		out = append(out, t.points[i].to, m.Kind, m.Quality)
 	}
-	return out
+	return append(append(out, byte(t.flow.cols), byte(t.flow.rows)), t.flow.to...)
 }
 
 // ParseTemplate reads the native form.
 func ParseTemplate(raw []byte) (Template, error) {
-	if len(raw) < headBytes || string(raw[:4]) != magic || len(raw) != headBytes+eachBytes*int(raw[8]) || int(raw[8]) > MaxMinutiae {
+	if len(raw) < headBytes || int(raw[8]) > MaxMinutiae || len(raw) < headBytes+eachBytes*int(raw[8]) {
 		return Template{}, biometrics.ErrBadTemplate
 	}
 	width, height := binary.BigEndian.Uint16(raw[4:]), binary.BigEndian.Uint16(raw[6:])
@@ -109,7 +119,19 @@ func ParseTemplate(raw []byte) (Template, error) {
 		if x > maxSide || y > maxSide || m[5] > Bifurcation || m[6] > 100 {
 			return Template{}, biometrics.ErrBadTemplate
 		}
-		minutiae[i] = Minutia{X: int16(x), Y: int16(y), Direction: float32(m[4]) * 2 * math.Pi / directions, Kind: m[5], Quality: m[6]}
+		minutiae[i] = Minutia{X: int16(x), Y: int16(y), Direction: radians(m[4]), Kind: m[5], Quality: m[6]}
 	}
-	return New(int(width), int(height), minutiae)
+	t, err := New(int(width), int(height), minutiae)
+	if err != nil {
+		return Template{}, err
+	}
+	rest := raw[headBytes+eachBytes*len(minutiae):]
+	if string(raw[:4]) == oldMagic && len(rest) == 0 {
+		return t, nil
+	}
+	if string(raw[:4]) != magic || len(rest) < 2 {
+		return Template{}, biometrics.ErrBadTemplate
+	}
+	t.flow, err = parseFlow(rest, t.Width, t.Height)
+	return t, err
 }

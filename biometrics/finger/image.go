@@ -97,6 +97,12 @@ func FromImage(src image.Image, ppi float64) (*Image, error) {
 		return nil, biometrics.ErrNoFinger
 	}
 	grey := image.NewGray(image.Rect(0, 0, w, h))
+	if plain, ok := src.(*image.Gray); ok && scale == 1 {
+		for y := range h {
+			copy(grey.Pix[y*w:(y+1)*w], plain.Pix[plain.PixOffset(b.Min.X, b.Min.Y+y):])
+		}
+		return &Image{Width: w, Height: h, Pix: grey.Pix}, nil
+	}
 	// Transparent parts count as paper.
 	draw.Draw(grey, grey.Rect, image.White, image.Point{}, draw.Src)
 	if scale == 1 {

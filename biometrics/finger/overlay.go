@@ -1,75 +1,124 @@
 package finger
 
-import "math"
-
-// When two minutiae that lie on one another count as one.
+// When two minutiae that lie on one another count as one: pixels, 1/256 of a turn.
 const (
-	nearEnough = 13.0
-	turnEnough = .45
-	seeds      = 6
+	nearEnough = 13
+	turnEnough = 18
+	seeds      = 4 // pairs by which one print is laid over the other
+	prior      = 8 // minutiae that might have met: a small overlap proves little
 )
 
-// overlaid lays one print over the other by each of the best pairs, and tells
-// how many minutiae meet, of those that could: 0 to about 1.
-func (s *scratch) overlaid(a, b Template) float64 {
-	best := 0.0
+// laid is how one print lies on the other: turned counter-clockwise, the point
+// (px, py) of a on (qx, qy) of b.
+type laid struct {
+	turn           uint8 // 1/256
+	px, py, qx, qy float32
+}
+
+// overlaid lays one print over the other by each of the best pairs, and tells how
+// many minutiae meet, of those that could, and how well the ridges run together: 0
+// to about 1. The pairs that met at best are left in s.met.
+func (s *scratch) overlaid(a, b *Template) float32 {
+	var best float32
+	s.met = s.met[:0]
 	for _, seed := range s.pairs[:min(seeds, len(s.pairs))] {
-		best = max(best, s.meet(a, b, seed))
+		p, q := a.points[seed.a], b.points[seed.b]
+		l := laid{q.to - p.to, p.x, p.y, q.x, q.y}
+		share := s.meet(a, b, l, nearEnough)
+		if len(s.meeting) >= 4 {
+			// Once more, by all that met, and not so far.
+			l = s.refit(a, b)
+			share = s.meet(a, b, l, nearEnough*4/5)
+		}
+		if share <= best {
+			continue
+		}
+		if v := share * a.flow.agree(b.flow, l); v > best {
+			best = v
+			s.met, s.meeting = s.meeting, s.met
+		}
 	}
 	return best
 }
 
-func (s *scratch) meet(a, b Template, seed pair) float64 {
-	p, q := a.minutiae[seed.a], b.minutiae[seed.b]
-	turn := float64(q.Direction - p.Direction)
-	sin, cos := math.Sincos(turn)
+// refit is the motion that lays the pairs that met on one another best.
+func (s *scratch) refit(a, b *Template) laid {
+	var l laid
+	for _, p := range s.meeting {
+		m, n := a.points[p.a], b.points[p.b]
+		l.px, l.py, l.qx, l.qy = l.px+m.x, l.py+m.y, l.qx+n.x, l.qy+n.y
+	}
+	k := float32(len(s.meeting))
+	l.px, l.py, l.qx, l.qy = l.px/k, l.py/k, l.qx/k, l.qy/k
+	var along, across float32
+	for _, p := range s.meeting {
+		m, n := a.points[p.a], b.points[p.b]
+		ux, uy, vx, vy := m.x-l.px, l.py-m.y, n.x-l.qx, l.qy-n.y
+		along += float32(ux*vx) + float32(uy*vy)
+		across += float32(ux*vy) - float32(uy*vx)
+	}
+	l.turn = direction(arc(across, along))
+	return l
+}
+
+// meet lays a on b and finds the minutiae that meet, each with the nearest. It tells
+// their share of those that could.
+func (s *scratch) meet(a, b *Template, l laid, near float32) float32 {
+	sin, cos := sines[l.turn], cosines[l.turn]
 	clear(s.usedB[:])
-	met, overlapA := 0.0, 0
-	boxA := extent(b.minutiae)
-	for _, m := range a.minutiae {
-		dx, dy := float64(m.X-p.X), float64(p.Y-m.Y)
-		x, y := float64(q.X)+dx*cos-dy*sin, float64(q.Y)-(dx*sin+dy*cos)
-		if x < boxA[0]-nearEnough || x > boxA[2]+nearEnough || y < boxA[1]-nearEnough || y > boxA[3]+nearEnough {
+	s.meeting = s.meeting[:0]
+	var met float32
+	couldA, couldB := 0, 0
+	for i, m := range a.points {
+		dx, dy := m.x-l.px, l.py-m.y
+		x, y := l.qx+float32(dx*cos)-float32(dy*sin), l.qy-float32(dx*sin)-float32(dy*cos)
+		if !b.box.holds(x, y) {
 			continue
 		}
-		overlapA++
-		direction := float64(m.Direction) + turn
-		// Far from the seed, skin has stretched.
-		slack := nearEnough * min(1.4, .6+math.Sqrt(dx*dx+dy*dy)/160)
+		couldA++
+		// Far from where they are laid on one another, skin has stretched.
+		slack := near * min(1.4, .6+root(float32(dx*dx)+float32(dy*dy))/160)
 		at, closest := -1, slack*slack
-		for j, n := range b.minutiae {
-			if s.usedB[j] {
-				continue
-			}
-			awayX, awayY := float64(n.X)-x, float64(n.Y)-y
-			if d := awayX*awayX + awayY*awayY; d < closest && math.Abs(signed(float64(n.Direction)-direction)) < turnEnough {
+		to := m.to + l.turn
+		for j := range b.points {
+			n := &b.points[j]
+			awayX, awayY := n.x-x, n.y-y
+			d := float32(awayX*awayX) + float32(awayY*awayY)
+			if d < closest && !s.usedB[j] && apart(n.to, to) < turnEnough {
 				at, closest = j, d
 			}
 		}
 		if at >= 0 {
 			s.usedB[at] = true
-			met += 1 - math.Sqrt(closest)/(2*slack)
+			met += 1 - root(closest)/(2*slack)
+			s.meeting = append(s.meeting, pair{a: i, b: at})
 		}
 	}
-	overlapB := 0
-	boxB := extent(a.minutiae)
-	for _, n := range b.minutiae {
-		dx, dy := float64(n.X-q.X), float64(q.Y-n.Y)
-		x, y := float64(p.X)+dx*cos+dy*sin, float64(p.Y)-(-dx*sin+dy*cos)
-		if x >= boxB[0]-nearEnough && x <= boxB[2]+nearEnough && y >= boxB[1]-nearEnough && y <= boxB[3]+nearEnough {
-			overlapB++
+	for _, n := range b.points {
+		dx, dy := n.x-l.qx, l.qy-n.y
+		if a.box.holds(l.px+float32(dx*cos)+float32(dy*sin), l.py+float32(dx*sin)-float32(dy*cos)) {
+			couldB++
 		}
 	}
-	// A small overlap proves little, however well it fits.
-	return met / (math.Sqrt(float64(overlapA*overlapB)) + 6)
+	return met / (root(float32(couldA*couldB)) + prior)
 }
 
-// extent is the box around minutiae.
-func extent(minutiae []Minutia) [4]float64 {
-	box := [4]float64{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
-	for _, m := range minutiae {
-		x, y := float64(m.X), float64(m.Y)
-		box = [4]float64{min(box[0], x), min(box[1], y), max(box[2], x), max(box[3], y)}
+// apart is the angle between two directions, in 1/256 of a turn.
+func apart(a, b uint8) uint8 { return min(a-b, b-a) }
+
+// box is where the minutiae of a print are, with what a minutia may be off.
+type box struct{ left, top, right, bottom float32 }
+
+func boxOf(points []point) (b box) {
+	for i, p := range points {
+		if i == 0 {
+			b = box{p.x, p.y, p.x, p.y}
+		}
+		b = box{min(b.left, p.x), min(b.top, p.y), max(b.right, p.x), max(b.bottom, p.y)}
 	}
-	return box
+	return box{b.left - nearEnough, b.top - nearEnough, b.right + nearEnough, b.bottom + nearEnough}
+}
+
+func (b *box) holds(x, y float32) bool {
+	return x >= b.left && x <= b.right && y >= b.top && y <= b.bottom
 }

@@ -17,12 +17,13 @@ import (
 )
 
 type biometricsCommand struct {
-	Extract  extractCommand  `cmd:"" help:"Make a template of a fingerprint image."`
-	Match    matchCommand    `cmd:"" help:"Compare two fingerprints: images or templates."`
-	Score    scoreCommand    `cmd:"" help:"Score a CSV of pairs of files, on all cores, in order."`
-	Identify identifyCommand `cmd:"" help:"Compare files with all files of a directory, to evaluate the engine."`
-	Report   reportCommand   `cmd:"" help:"Measure our engine, or the scores of another, on pairs whose truth is known."`
-	Synth    synthCommand    `cmd:"" help:"Make fingerprints of nobody, for tests and load."`
+	Extract   extractCommand   `cmd:"" help:"Make a template of a fingerprint image."`
+	Match     matchCommand     `cmd:"" help:"Compare two fingerprints: images or templates."`
+	Score     scoreCommand     `cmd:"" help:"Score a CSV of pairs of files, on all cores, in order."`
+	Identify  identifyCommand  `cmd:"" help:"Compare files with all files of a directory, to evaluate the engine."`
+	Report    reportCommand    `cmd:"" help:"Measure our engine, or the scores of another, on pairs whose truth is known."`
+	Calibrate calibrateCommand `cmd:"" help:"Remake the table of scores by strangers' prints."`
+	Synth     synthCommand     `cmd:"" help:"Make fingerprints of nobody, for tests and load."`
 }
 
 type extractCommand struct {
