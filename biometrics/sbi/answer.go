@@ -1,6 +1,7 @@
 package sbi
 
 import (
+	"bytes"
 	"cmp"
 	"crypto"
 	"crypto/x509"
@@ -183,6 +184,11 @@ func (t Trust) CheckRecord(r cbeff.Record, now time.Time) (Evidence, error) {
 	}
 	if err != nil {
 		return Evidence{}, err
+	}
+	// A signed payload can be cut anywhere: the record must be the sample of it, not
+	// some other part of its text.
+	if sample, err := unpadded(p.BioValue); err != nil || !bytes.Equal(sample, r.Data) {
+		return Evidence{}, ErrSample
 	}
 	if position, named := PositionOf(p.BioType, p.BioSubType); named && position != r.Position {
 		return Evidence{}, fmt.Errorf("%w: it was signed for another part of the body", ErrSample)

@@ -210,8 +210,10 @@ func (s Service) send(ctx context.Context, verb, path string, body any) (*http.R
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("EXT", "plinth")
-	r.Close = true // the interface closes each connection; one kept would be lost in the middle of the next request
-	answer, err := s.HTTP.Do(r)
+	r.Close = true    // the interface closes each connection; one kept would be lost in the middle of the next request
+	direct := *s.HTTP // a device has nowhere to send us
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	answer, err := direct.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("sbi: asking the device: %w", err)
 	}

@@ -25,6 +25,8 @@ var (
 const (
 	maxSigned = 24 << 20 // a JWS: the largest sample we read, in base64url twice
 	maxChain  = 8
+
+	mostRSABits = 8192
 )
 
 // The specification names RS256 and, among its keys, curve 25519; there is no
@@ -55,8 +57,8 @@ func open(compact string) (signed, error) {
 	if err != nil {
 		return signed{}, err
 	}
-	if public, ok := leaf.PublicKey.(*rsa.PublicKey); ok && public.N.BitLen() < leastRSABits {
-		return signed{}, fmt.Errorf("%w: its RSA key is too short", ErrSignature)
+	if public, ok := leaf.PublicKey.(*rsa.PublicKey); ok && (public.N.BitLen() < leastRSABits || public.N.BitLen() > mostRSABits) {
+		return signed{}, fmt.Errorf("%w: its RSA key is of a length that is not taken", ErrSignature)
 	}
 	payload, err := parsed.Verify(leaf.PublicKey)
 	if err != nil {

@@ -141,8 +141,8 @@ func TestAuthenticationIsSealedToTheServer(t *testing.T) {
 		t.Fatalf("got %v, %v", positions(all), err)
 	}
 	for _, c := range all {
-		if images, err := iso.ReadImages(c.Sample); err != nil || images[0].Codec != iso.WSQ || c.Evidence.Level != sbi.L1 {
-			t.Errorf("got %v, want WSQ of an L1 device", err)
+		if images, err := iso.ReadImages(c.Sample); err != nil || images[0].Codec != iso.WSQ || images[0].Position != c.Position || c.Evidence.Level != sbi.L1 {
+			t.Errorf("got %v, want WSQ of an L1 device, and no finger named that was not asked by name", err)
 		}
 	}
 	if bytes.Contains(must(base64.RawURLEncoding.DecodeString(payloadOf(t, a.Biometrics[0].Data).BioValue))(t), []byte("FIR\x00")) {

@@ -192,6 +192,19 @@ func TestHashesMayBeJoinedAsText(t *testing.T) {
 	}
 }
 
+// Verifying with a key of a million bits takes minutes.
+func TestHugeKeysAreNotTried(t *testing.T) {
+	i := must(keys())(t)
+	_, a := slap(t)
+	huge := &rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 20_000), big.NewInt(1)), E: 65537}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	certificate := must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, i.Chain[0], huge, i.Key))(t)))(t)
+	jws := signs(t, payloadOf(t, a.Biometrics[0].Data), i.Key, certificate)
+	if _, err := trusting(t).Check(jws, []byte("x"), time.Now()); !errors.Is(err, sbi.ErrSignature) || !strings.Contains(err.Error(), "length") {
+		t.Errorf("got %v, want that its length is refused", err)
+	}
+}
+
 func TestOnlySignaturesOfKeysAreTaken(t *testing.T) {
 	_, a := slap(t)
 	i := must(keys())(t)
@@ -272,10 +285,20 @@ func TestRecordsCarryTheSignature(t *testing.T) {
 			t.Errorf("got %+v, %v", evidence, err)
 		}
 	}
+	value := base64.RawURLEncoding.EncodeToString(read[0].Data)
 	for name, c := range map[string]struct {
 		want   error
 		change func(*cbeff.Record)
 	}{
+		"a part of the sample": {sbi.ErrSample, func(r *cbeff.Record) {
+			r.Data = read[0].Data[300:600]
+			r.Others = map[string]string{"PAYLOAD": strings.Replace(r.Others["PAYLOAD"], "<bioValue>", value[:400]+"<bioValue>"+value[800:], 1)}
+		}},
+		"another text of the payload": {sbi.ErrSample, func(r *cbeff.Record) {
+			text := strings.Replace(r.Others["PAYLOAD"], "<bioValue>", value, 1)
+			r.Others = map[string]string{"PAYLOAD": strings.Replace(text, `"Registration"`, `"<bioValue>"`, 1)}
+			r.Data = must(base64.RawURLEncoding.DecodeString("Registration"))(t)
+		}},
 		"another sample":   {sbi.ErrSignature, func(r *cbeff.Record) { r.Data = read[1].Data }},
 		"another position": {sbi.ErrSample, func(r *cbeff.Record) { r.Position = biometrics.RightIndex }},
 		"no signature":     {sbi.ErrSignature, func(r *cbeff.Record) { r.Signature = nil }},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/plinth-id/plinth/biometrics"
@@ -167,6 +169,7 @@ func distrusted(d sbi.Device, err error) error {
 // a part of the body was not seen is no error: finish says what is not there.
 func (s *session) best(ctx context.Context, d sbi.Device, env string, ask sbi.Ask) (best []sbi.Captured, tries int, err error) {
 	for tries = 1; ; tries++ {
+		fmt.Fprintf(os.Stderr, "plinth: now capturing: %s\n", cmp.Or(strings.Join(ask.BioSubType, ", "), ask.Type))
 		captured, err := s.act.Register(ctx, d, env, ask)
 		if err != nil && !errors.Is(err, sbi.NewError(sbi.CodeNoObject)) {
 			return nil, tries, err

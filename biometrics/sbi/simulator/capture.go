@@ -177,7 +177,7 @@ func (s *Simulator) captured(d *device, asked sbi.Request, picks []pick) sbi.Ans
 	var a sbi.Answer
 	for _, k := range picks {
 		b := sbi.Biometric{SpecVersion: sbi.Version}
-		record, quality, err := s.sample(k.position)
+		record, quality, err := s.sample(k)
 		if err == nil {
 			b, err = s.signed(d, asked, k, shot{record, quality, previous})
 		}

@@ -53,8 +53,10 @@ func (s *Simulator) picture(p biometrics.Position) (raw []byte, extension string
 	return nil, "", fs.ErrNotExist
 }
 
-// sample makes the record of a position, with its quality.
-func (s *Simulator) sample(p biometrics.Position) ([]byte, float64, error) {
+// sample makes the record of what was picked, with its quality. A finger that goes
+// by no name has none in its record either.
+func (s *Simulator) sample(k pick) ([]byte, float64, error) {
+	p := k.position
 	raw, extension, err := s.picture(p)
 	if err != nil {
 		return nil, 0, err
@@ -71,7 +73,10 @@ func (s *Simulator) sample(p biometrics.Position) ([]byte, float64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", p, err)
 	}
-	img.Position, img.Captured = p, s.Now()
+	img.Captured = s.Now()
+	if img.Position = p; k.subType == sbi.Unknown && p.Modality() == biometrics.Finger {
+		img.Position = ""
+	}
 	record, err := iso.WriteImage(img)
 	return record, float64(img.Quality), err
 }

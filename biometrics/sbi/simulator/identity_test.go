@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/plinth-id/plinth/biometrics/sbi"
 )
 
 func TestOneFolderHasOneIdentity(t *testing.T) {
@@ -46,5 +48,26 @@ func TestOneFolderHasOneIdentity(t *testing.T) {
 	}
 	if _, err := Own(dir, later); err == nil {
 		t.Error("what is no key was taken for one, or written over")
+	}
+}
+
+func TestAGivenIdentityIsThatOfItsFiles(t *testing.T) {
+	dir := t.TempDir()
+	own, err := Own(dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := Given(filepath.Join(dir, "device.pem"), filepath.Join(dir, "device.key"))
+	if err != nil || given.Serial() != own.Serial() || given.complete(sbi.L0) != nil || given.complete(sbi.L1) == nil {
+		t.Errorf("got %v; want the device, without a module", err)
+	}
+	other, err := Given(filepath.Join(dir, "chip.pem"), filepath.Join(dir, "device.key"))
+	if err != nil || other.complete(sbi.L0) == nil {
+		t.Errorf("got %v; want a key with another's certificate refused", err)
+	}
+	for _, missing := range [][2]string{{"none.pem", "device.key"}, {"device.pem", "none.key"}, {"device.pem", "device.pem"}} {
+		if _, err := Given(filepath.Join(dir, missing[0]), filepath.Join(dir, missing[1])); err == nil {
+			t.Errorf("got an identity of %v", missing)
+		}
 	}
 }
