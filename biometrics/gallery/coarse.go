@@ -16,6 +16,7 @@ type sought struct {
 	points   []point
 	valid    []uint64 // of each code: the places that lie within the print
 	probes   []probe
+	quality  int // of the best lanes minutiae together
 }
 
 func soughtOf(position uint8, t finger.Template) sought {
@@ -23,20 +24,23 @@ func soughtOf(position uint8, t finger.Template) sought {
 	s.codes, s.points = encode(t)
 	s.valid = within(s.points)
 	s.probes = probesOf(s.codes)
+	for _, m := range t.Minutiae()[:min(lanes, t.Len())] {
+		s.quality += int(m.Quality)
+	}
 	return s
 }
 
 // usable is how many codes make a finger worth a search.
-const usable = 8
+const usable = 4
 
-// movers is how many fingers of a probe, those with the most codes, are also
+// movers is how many fingers of a probe, the clearest, are also
 // compared with all fingers of other names, each with its best lanes codes: about
 // as much work as all fingers by name.
 const movers = 2
 
 // quest is what is searched.
 type quest struct {
-	fingers []sought // those with the most codes first
+	fingers []sought // the clearest first
 	before  int64
 }
 
@@ -48,7 +52,7 @@ func questOf(p Person, before int64) quest {
 		}
 	}
 	slices.SortFunc(q.fingers, func(a, b sought) int {
-		return cmp.Or(len(b.codes)-len(a.codes), int(a.position)-int(b.position))
+		return cmp.Or(b.quality-a.quality, int(a.position)-int(b.position))
 	})
 	return q
 }
@@ -179,14 +183,18 @@ func bin(score float64) int {
 	return int(min(scoreBins-1, max(0, (score-scoreFloor)*scoreSteps)))
 }
 
-// best are those rows whose score over the columns from and to is highest: at least
-// keep, if there are so many, and all who are as good as the last.
-func best(all []sums, columns, from, to, keep int, n norms) map[spot]bool {
+// span is a range of columns.
+type span struct{ from, to int }
+
+// best are those whose score over some columns is highest: at least keep, if there
+// are so many, and all who are as good as the last.
+func best(all []sums, n norms, of span, keep int) map[spot]bool {
 	var bins [scoreBins]int
 	each := func(do func(at spot, bin int)) {
 		for _, s := range all {
-			for row := range len(s.each) / columns {
-				if score := n[from:to].score(s.each[row*columns+from : row*columns+to]); !math.IsInf(score, -1) {
+			for row := range len(s.each) / len(n) {
+				score := n[of.from:of.to].score(s.each[row*len(n)+of.from : row*len(n)+of.to])
+				if !math.IsInf(score, -1) {
 					do(spot{s.block, row}, bin(score))
 				}
 			}

@@ -15,7 +15,7 @@ import (
 
 // Config is how a gallery is laid out and how it decides. The zero one will do.
 type Config struct {
-	Shards int // 0 means one for every processor
+	Shards int // each is searched by a worker of its own; 0 means one for every processor
 	Policy Policy
 }
 
@@ -27,6 +27,7 @@ type Gallery struct {
 	shards []*shard
 	seed   maphash.Seed
 	count  atomic.Int64
+	depth  depth
 }
 
 // shard is the part of the people whom one worker searches.
@@ -45,10 +46,10 @@ type spot struct {
 
 // New makes an empty gallery.
 func New(c Config) *Gallery {
-	g := &Gallery{Policy: c.Policy, seed: maphash.MakeSeed(), shards: make([]*shard, max(1, c.Shards))}
-	if c.Shards == 0 {
-		g.shards = make([]*shard, runtime.GOMAXPROCS(0))
+	if c.Shards < 1 {
+		c.Shards = runtime.GOMAXPROCS(0)
 	}
+	g := &Gallery{Policy: c.Policy, seed: maphash.MakeSeed(), shards: make([]*shard, c.Shards), depth: usualDepth}
 	for i := range g.shards {
 		g.shards[i] = &shard{index: make(map[uuid.UUID]spot)}
 	}

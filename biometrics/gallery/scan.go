@@ -3,6 +3,7 @@ package gallery
 import (
 	"math"
 	"math/bits"
+	"math/rand/v2"
 )
 
 // lanes is how many codes of a probe are compared at once.
@@ -64,4 +65,22 @@ func scanPortable(p *probe, codes []uint64, near *nearest) uint32 {
 		sum += uint32(few - min(few, best>>6))
 	}
 	return sum
+}
+
+// Exercise compares one finger of mostCodes codes with another by their codes, so
+// many times: for whoever wants to know how long that takes here.
+func Exercise(times int) {
+	codes := make([]code, mostCodes)
+	for i := range codes {
+		for w := range codeWords {
+			codes[i][w] = rand.Uint64()
+		}
+	}
+	probes, words := probesOf(codes), make([]uint64, mostCodes*codeWords)
+	var near nearest
+	for range times {
+		for i := range probes {
+			scan(&probes[i], words, &near)
+		}
+	}
 }

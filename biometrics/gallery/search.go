@@ -8,21 +8,29 @@ import (
 	"sync"
 )
 
-// How many are looked at closer. With few fingers the codes say less, and more are
-// looked at; in a small gallery everybody is.
-const (
-	keptCoarse = 2000 // at least, after the codes
-	keptFine   = 400  // after agreement
-	keptMoved  = 100  // of those found by fingers under other names
-	comparable = 500  // so many are compared without asking the codes
-)
+// depth is how many are looked at closer. Those who are compared print by print
+// cost a hundred times what agreement costs, and that twenty times a comparison of
+// codes.
+type depth struct {
+	coarse int // at least, by their codes
+	fine   int // by agreement of fingers of the same names
+	moved  int // by agreement of fingers under other names
+	all    int // so large a gallery is compared print by print without asking the codes
+}
 
-// share is which part of the people passes the codes, in thousandths.
-func share(fingers int) int {
-	if fingers >= 6 {
-		return 20
+var usualDepth = depth{coarse: 2000, fine: 400, moved: 100, all: 500}
+
+// passing is how many of so many people pass the codes: the fewer the fingers, the
+// less the codes say.
+func (d depth) passing(size, fingers int) int {
+	share := 20 // in thousandths
+	switch {
+	case fingers < 4:
+		share = 100
+	case fingers < 6:
+		share = 50
 	}
-	return 50
+	return max(d.coarse, size*share/1000)
 }
 
 // Search compares a person with all who stand before a place in line and gives
@@ -44,19 +52,18 @@ func (g *Gallery) Search(probe Person, before int64, limit int) []Candidate {
 // likely are those to compare, and whether under other names too.
 func (g *Gallery) likely(q quest) map[spot]bool {
 	size := g.Len()
-	if size <= comparable {
-		return g.everybody(true)
+	if size <= g.depth.all || len(q.fingers) == 0 { // without codes, there is no other way
+		return g.everybody(size <= g.depth.all)
 	}
-	if len(q.fingers) == 0 {
-		return nil
+	keep := g.depth.passing(size, len(q.fingers))
+	if size <= keep {
+		all := g.everybody(false)
+		return g.refine(q, all, all)
 	}
-	named, moved := g.everybody(false), g.everybody(true)
-	if keep := max(keptCoarse, size*share(len(q.fingers))/1000); size > keep {
-		all := g.scanAll(q)
-		n := normsOf(q.columns(), all)
-		named = best(all, q.columns(), 0, len(q.fingers), keep, n)
-		moved = best(all, q.columns(), len(q.fingers), q.columns(), max(keptCoarse, size/500), n)
-	}
+	all := g.scanAll(q)
+	n := normsOf(q.columns(), all)
+	named := best(all, n, span{0, len(q.fingers)}, keep)
+	moved := best(all, n, span{len(q.fingers), q.columns()}, max(g.depth.coarse, size/500))
 	return g.refine(q, named, moved)
 }
 
@@ -77,11 +84,10 @@ func (g *Gallery) everybody(moved bool) map[spot]bool {
 
 // refine keeps those whose minutiae agree best: by name, and under other names.
 func (g *Gallery) refine(q quest, named, moved map[spot]bool) map[spot]bool {
-	byName := q.agreements(slices.Collect(maps.Keys(named)), 0)
-	other := q.agreements(slices.Collect(maps.Keys(moved)), len(q.fingers))
-	columns := q.columns()
-	found := bestRows(byName, 0, len(q.fingers), columns, keptFine)
-	for at := range bestRows(other, len(q.fingers), columns, columns, keptMoved) {
+	byName := q.agreements(slices.Collect(maps.Keys(named)), true)
+	other := q.agreements(slices.Collect(maps.Keys(moved)), false)
+	found := bestRated(byName, q.columns(), span{0, len(q.fingers)}, g.depth.fine)
+	for at := range bestRated(other, q.columns(), span{len(q.fingers), q.columns()}, g.depth.moved) {
 		found[at] = true
 	}
 	return found
@@ -93,13 +99,13 @@ type rated struct {
 	each []uint16
 }
 
-// agreements rates people by name (from column 0), or under other names only.
-func (q quest) agreements(people []spot, from int) []rated {
+// agreements rates people by fingers of the same names, or by those of others.
+func (q quest) agreements(people []spot, byName bool) []rated {
 	all := make([]rated, len(people))
 	spaces := make([]uint16, len(people)*q.columns())
 	inParallel(len(people), func(i int) {
 		all[i] = rated{people[i], spaces[i*q.columns() : (i+1)*q.columns()]}
-		q.agree(all[i], from == 0)
+		q.agree(all[i], byName)
 	})
 	return all
 }
@@ -128,15 +134,14 @@ func (q quest) agree(r rated, byName bool) {
 	}
 }
 
-// bestRows are the best of rated people by some of their columns.
-func bestRows(all []rated, from, to, columns, keep int) map[spot]bool {
-	flat := sums{each: make([]uint16, 0, len(all)*columns)}
+// bestRated are the best of rated people by some of their columns.
+func bestRated(all []rated, columns int, of span, keep int) map[spot]bool {
+	flat := []sums{{each: make([]uint16, 0, len(all)*columns)}}
 	for _, r := range all {
-		flat.each = append(flat.each, r.each...)
+		flat[0].each = append(flat[0].each, r.each...)
 	}
-	n := normsOf(columns, []sums{flat})
 	found := make(map[spot]bool)
-	for at := range best([]sums{flat}, columns, from, to, keep, n) {
+	for at := range best(flat, normsOf(columns, flat), of, keep) {
 		found[all[at.row].at] = false
 	}
 	return found

@@ -12,9 +12,10 @@ import (
 )
 
 type benchCommand struct {
-	Enrol benchEnrol `cmd:"" help:"Enrolments: from a submitted packet to a UIN."`
-	Login benchLogin `cmd:"" help:"Logins: authorize, one-time code, consent, token, userinfo."`
-	Issue benchIssue `cmd:"" help:"Credentials: token, nonce, key proof, credential (OpenID4VCI)."`
+	Enrol   benchEnrol   `cmd:"" help:"Enrolments: from a submitted packet to a UIN."`
+	Login   benchLogin   `cmd:"" help:"Logins: authorize, one-time code, consent, token, userinfo."`
+	Issue   benchIssue   `cmd:"" help:"Credentials: token, nonce, key proof, credential (OpenID4VCI)."`
+	Gallery benchGallery `cmd:"" help:"Searches of one person among many, by minutiae of nobody."`
 }
 
 // load is how hard a benchmark pushes.
