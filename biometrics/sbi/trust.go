@@ -131,9 +131,13 @@ func (t Trust) payload(jws string, now time.Time) (Payload, Evidence, error) {
 	if err != nil {
 		return Payload{}, Evidence{}, err
 	}
-	id, _, level, err := t.identity(p.DigitalID, outer)
+	id, named, level, err := t.identity(p.DigitalID, outer)
 	if err != nil {
 		return Payload{}, Evidence{}, err
+	}
+	// An old digital id proves that a trust module was there once, not now.
+	if apart := at.Sub(named); apart > t.maxAge() || apart < -skew {
+		return Payload{}, Evidence{}, fmt.Errorf("%w: the digital id is of another time", ErrStale)
 	}
 	if err := speaksFor(chain, id); err != nil {
 		return Payload{}, Evidence{}, err

@@ -88,6 +88,11 @@ func TestAttacksOnAnAnswerAreRefused(t *testing.T) {
 				p.DigitalID = identityOf(t, func(id *sbi.DigitalID) { id.SerialNo = "OTHER1234567" })
 			})
 		}},
+		"an old digital id": {sbi.ErrStale, func(_ *sbi.Request, b []sbi.Biometric, _ *sbi.Trust) {
+			b[0].Data = resigned(t, b[0].Data, func(p *sbi.Payload) {
+				p.DigitalID = identityOf(t, func(id *sbi.DigitalID) { id.DateTime = sbi.Stamp(time.Now().Add(-30 * time.Minute)) })
+			})
+		}},
 		"an unsigned digital id": {sbi.ErrIdentity, func(_ *sbi.Request, b []sbi.Biometric, _ *sbi.Trust) {
 			b[0].Data = resigned(t, b[0].Data, func(p *sbi.Payload) { p.DigitalID = strings.Split(p.DigitalID, ".")[1] })
 		}},
