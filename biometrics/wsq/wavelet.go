@@ -10,10 +10,25 @@ type plane struct {
 	data []float32
 }
 
+// synthesis are the filters that undo an analysis, by the parity of the sample that
+// they are laid over: there only every other tap falls on coefficients of its kind.
+type synthesis [2]struct{ low, high taps }
+
+// taps are laid over a line from a place relative to the sample on, over every other
+// element.
+type taps struct {
+	from    int
+	weights []float32
+}
+
 // synthesis turns the filters of a file, which are those of analysis, into those
 // that undo them: modulated by (−1)ⁿ, the low-pass one becomes the high-pass one.
-func (f filters) synthesis() filters {
-	return filters{low: alternated(f.high), high: alternated(f.low)}
+func (f filters) synthesis() (s synthesis) {
+	low, high := alternated(f.high), alternated(f.low)
+	for parity := range s {
+		s[parity].low, s[parity].high = halved(low, parity), halved(high, 1-parity)
+	}
+	return s
 }
 
 func alternated(f []float32) []float32 {
@@ -28,8 +43,22 @@ func alternated(f []float32) []float32 {
 	return out
 }
 
+// halved are the taps that fall on coefficients of their kind, from left to right;
+// odd tells that the sample itself is at none of them.
+func halved(filter []float32, odd int) (t taps) {
+	reach := len(filter) / 2
+	t.from = -reach
+	if (reach+odd)%2 != 0 {
+		t.from++
+	}
+	for j := t.from; j <= reach; j += 2 {
+		t.weights = append(t.weights, filter[reach-j])
+	}
+	return t
+}
+
 // compose undoes one step of analysis on a region, along columns, then rows.
-func (p *plane) compose(r region, f filters, line *scratch) {
+func (p *plane) compose(r region, f synthesis, line *scratch) {
 	for x := range r.w {
 		at := r.y*p.w + r.x + x
 		line.gather(p.data, at, p.w, r.h, r.reverseY)
@@ -133,22 +162,20 @@ func (s *scratch) mirror(n int) {
 // synthesise makes samples of alternating coefficients: each sample is what the
 // filters, laid over the coefficients around it, gather there. The sum is made in
 // one order, low before high and left to right, so that every machine rounds alike.
-func (s *scratch) synthesise(f filters, n int) {
-	for i := range n {
-		s.out[i] = under(under(0, s.in, f.low, margin+i, 0), s.in, f.high, margin+i, 1)
+func (s *scratch) synthesise(f synthesis, n int) {
+	for parity, half := range f {
+		for i := parity; i < n; i += 2 {
+			sum := half.low.under(0, s.in[margin+i+half.low.from:])
+			s.out[i] = half.high.under(sum, s.in[margin+i+half.high.from:])
+		}
 	}
 }
 
-// under adds those products of a filter with the line about a place that fall on
-// places of a parity.
-func under(sum float32, line, filter []float32, at, parity int) float32 {
-	reach := len(filter) / 2
-	first := at - reach
-	if (first-margin)&1 != parity {
-		first++
-	}
-	for j := first; j <= at+reach; j += 2 {
-		sum += float32(line[j] * filter[at-j+reach]) // not fused, whatever the machine has
+// under adds the products of the taps with every other element of a line.
+func (t *taps) under(sum float32, line []float32) float32 {
+	line = line[:max(0, 2*len(t.weights)-1)]
+	for k, weight := range t.weights {
+		sum += float32(line[2*k] * weight) // not fused, whatever the machine has
 	}
 	return sum
 }
