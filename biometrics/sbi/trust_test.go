@@ -38,13 +38,27 @@ func slap(t *testing.T) (sbi.Request, sbi.Answer) {
 	return taken.asked, sbi.Answer{Biometrics: append([]sbi.Biometric{}, taken.answer.Biometrics...)}
 }
 
+// attack changes what was asked, what is answered, or who is trusted.
+type attack struct {
+	want   error
+	change func(r *sbi.Request, b []sbi.Biometric, trust *sbi.Trust)
+}
+
+func refused(t *testing.T, attacks map[string]attack) {
+	t.Helper()
+	for name, c := range attacks {
+		asked, a := slap(t)
+		asked.Bio = append([]sbi.Ask{}, asked.Bio...)
+		trust := trusting(t)
+		c.change(&asked, a.Biometrics, &trust)
+		if all, err := trust.CheckAnswer(asked, a, time.Now()); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %d samples, %v; want %v", name, len(all), err, c.want)
+		}
+	}
+}
+
 func TestAttacksOnAnAnswerAreRefused(t *testing.T) {
-	i := must(keys())(t)
-	asked, _ := slap(t)
-	for name, c := range map[string]struct {
-		want   error
-		change func(r *sbi.Request, b []sbi.Biometric, trust *sbi.Trust)
-	}{
+	refused(t, map[string]attack{
 		"a payload that was changed": {sbi.ErrSignature, func(_ *sbi.Request, b []sbi.Biometric, _ *sbi.Trust) {
 			p := payloadOf(t, b[0].Data)
 			p.QualityScore = 12
@@ -64,6 +78,12 @@ func TestAttacksOnAnAnswerAreRefused(t *testing.T) {
 		"an exception after all": {sbi.ErrProtocol, func(r *sbi.Request, _ []sbi.Biometric, _ *sbi.Trust) {
 			r.Bio[0].Exception = []string{"Left LittleFinger"}
 		}},
+	})
+}
+
+func TestDevicesThatAreNotBelievedAreRefused(t *testing.T) {
+	i := must(keys())(t)
+	refused(t, map[string]attack{
 		"a provider who is not trusted": {sbi.ErrUntrusted, func(_ *sbi.Request, _ []sbi.Biometric, trust *sbi.Trust) { trust.Roots = x509.NewCertPool() }},
 		"trust in nobody":               {sbi.ErrUntrusted, func(_ *sbi.Request, _ []sbi.Biometric, trust *sbi.Trust) { trust.Roots = nil }},
 		"the trust module's authority alone": {sbi.ErrUntrusted, func(_ *sbi.Request, _ []sbi.Biometric, trust *sbi.Trust) {
@@ -104,16 +124,7 @@ func TestAttacksOnAnAnswerAreRefused(t *testing.T) {
 			r.Purpose = sbi.Authentication
 			b[0].Data = resigned(t, b[0].Data, func(p *sbi.Payload) { p.Purpose = sbi.Authentication })
 		}},
-	} {
-		_, a := slap(t)
-		r := asked
-		r.Bio = append([]sbi.Ask{}, asked.Bio...)
-		trust := trusting(t)
-		c.change(&r, a.Biometrics, &trust)
-		if all, err := trust.CheckAnswer(r, a, time.Now()); !errors.Is(err, c.want) {
-			t.Errorf("%s: got %d samples, %v; want %v", name, len(all), err, c.want)
-		}
-	}
+	})
 }
 
 // withPayload puts another payload under a signature.

@@ -11,6 +11,7 @@
 package simulator
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -24,8 +25,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"crypto/x509"
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/sbi"
