@@ -84,3 +84,32 @@ func TestTheDrawingIsXML(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever sets a threshold by their own strangers finds themselves: left out, they
+// are judged by the others'.
+func TestPersonsAreJudgedByOthers(t *testing.T) {
+	var all []Person
+	for _, a := range []string{"ann", "bob", "cyd"} {
+		for _, b := range []string{"ann", "bob", "cyd"} {
+			score := 1.
+			switch {
+			case a == b:
+				score = 5
+			case a == "ann" || b == "ann":
+				score = 6 // like everybody
+			}
+			all = append(all, Person{Trial{score, a == b}, a, b})
+		}
+	}
+	points, err := LeavePersonsOut(all)
+	if err != nil || len(points) != 3 {
+		t.Fatalf("got %v, %v", points, err)
+	}
+	// Ann passes by the strangers among Bob and Cyd; they fail by Ann's.
+	if got := points[0].FNMR.Value; !near(got, 2./3) {
+		t.Errorf("got %.3f missed, want two of three", got)
+	}
+	if _, err := LeavePersonsOut(all[:1]); !errors.Is(err, ErrTooFew) {
+		t.Errorf("got %v for one person, want ErrTooFew", err)
+	}
+}

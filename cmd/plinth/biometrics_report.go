@@ -22,7 +22,7 @@ import (
 )
 
 type reportCommand struct {
-	Pairs  string `required:"" type:"existingfile" help:"CSV with the columns a,b,mated (paths; mated is 1 or 0)."`
+	Pairs  string `required:"" type:"existingfile" help:"CSV with the columns a,b,mated (paths; mated is 1 or 0), and person_a,person_b to leave persons out."`
 	Scores string `type:"existingfile" help:"CSV a,b,score of another engine, in the same order, to measure instead of ours."`
 	Out    string `short:"o" required:"" type:"path" help:"Directory for report.json and det.svg."`
 }
@@ -62,7 +62,15 @@ func (c *reportCommand) Run() error {
 	if err := os.WriteFile(filepath.Join(c.Out, "det.svg"), report.SVG(engine), 0o644); err != nil {
 		return wrongUse{err}
 	}
-	raw, err := json.MarshalIndent(map[string]any{"engine": engine, "pairs": filepath.Base(c.Pairs), "report": report}, "", "  ")
+	said := map[string]any{"engine": engine, "pairs": filepath.Base(c.Pairs), "report": report}
+	if owners, err := owned(c.Pairs, trials); err != nil {
+		return unreadable(c.Pairs, err)
+	} else if owners != nil {
+		if said["leave_persons_out"], err = evaluation.LeavePersonsOut(owners); err != nil {
+			return unreadable(c.Pairs, err)
+		}
+	}
+	raw, err := json.MarshalIndent(said, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -71,6 +79,28 @@ func (c *reportCommand) Run() error {
 	}
 	return printJSON(report)
 }
+
+// owned adds whose the samples are, where the CSV says it: person_a, person_b.
+func owned(file string, trials []evaluation.Trial) ([]evaluation.Person, error) {
+	a, err := column(file, "person_a", len(trials))
+	if errors.Is(err, errNoColumn) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := column(file, "person_b", len(trials))
+	if err != nil {
+		return nil, err
+	}
+	persons := make([]evaluation.Person, len(trials))
+	for i, t := range trials {
+		persons[i] = evaluation.Person{Trial: t, A: a[i], B: b[i]}
+	}
+	return persons, nil
+}
+
+var errNoColumn = errors.New("its header lacks a column")
 
 // column reads one named column of a CSV with a header.
 func column(file, name string, rows int) ([]string, error) {
@@ -88,7 +118,7 @@ func column(file, name string, rows int) ([]string, error) {
 	}
 	at := slices.Index(all[0], name)
 	if at < 0 {
-		return nil, fmt.Errorf("its header has no column %s", name)
+		return nil, fmt.Errorf("%w: %s", errNoColumn, name)
 	}
 	values := make([]string, rows)
 	for i, row := range all[1:] {
