@@ -1,7 +1,6 @@
 package gallery
 
 import (
-	"cmp"
 	"math"
 	"math/bits"
 	"slices"
@@ -64,27 +63,34 @@ func within(points []point) []uint64 {
 // hullOf are the corners of the smallest convex figure around points (Andrew's
 // monotone chain).
 func hullOf(points []point) []point {
+	// x and y are the high bits: as plain numbers points are in order.
 	sorted := slices.Clone(points)
-	slices.SortFunc(sorted, func(a, b point) int { return cmp.Or(cmp.Compare(a.x(), b.x()), cmp.Compare(a.y(), b.y())) })
-	sorted = slices.CompactFunc(sorted, func(a, b point) bool { return a>>8 == b>>8 })
+	for i := range sorted {
+		sorted[i] &^= 0xff
+	}
+	slices.Sort(sorted)
+	sorted = slices.Compact(sorted)
 	if len(sorted) < 3 {
 		return sorted
 	}
 	hull := make([]point, 0, len(sorted)+1)
-	half := func(least int, p point) {
-		for len(hull) > least && turn(hull[len(hull)-2], hull[len(hull)-1], p) <= 0 {
-			hull = hull[:len(hull)-1]
-		}
-		hull = append(hull, p)
-	}
 	for _, p := range sorted {
-		half(1, p)
+		hull = appendCorner(hull, 1, p)
 	}
 	least := len(hull)
 	for _, p := range slices.Backward(sorted[:len(sorted)-1]) {
-		half(least, p)
+		hull = appendCorner(hull, least, p)
 	}
 	return hull[:len(hull)-1]
+}
+
+// appendCorner adds a corner after those, beyond the least that stay, between which
+// the way bends outwards.
+func appendCorner(hull []point, least int, p point) []point {
+	for len(hull) > least && turn(hull[len(hull)-2], hull[len(hull)-1], p) <= 0 {
+		hull = hull[:len(hull)-1]
+	}
+	return append(hull, p)
 }
 
 // turn tells to which side a way over three points bends.

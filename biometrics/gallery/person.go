@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -43,9 +44,9 @@ const leastMoved biometrics.Score = 6
 // says little and moved is asked for, any with any.
 func compare(probe, other Person, moved bool) Candidate {
 	var c Candidate
-	for position, p := range probe.Fingers {
+	for _, position := range inOrder(probe.Fingers) {
 		if t, ok := other.Fingers[position]; ok {
-			c.Fingers = append(c.Fingers, FingerScore{position, finger.Compare(p, t)})
+			c.Fingers = append(c.Fingers, FingerScore{position, finger.Compare(probe.Fingers[position], t)})
 		}
 	}
 	c.Score = together(c.Fingers)
@@ -54,8 +55,13 @@ func compare(probe, other Person, moved bool) Candidate {
 			c.Fingers, c.Score = any, together(any)
 		}
 	}
-	slices.SortFunc(c.Fingers, func(a, b FingerScore) int { return a.Position.Code() - b.Position.Code() })
 	return c
+}
+
+// inOrder are the positions of fingers as ISO/IEC 19794-2 numbers them: sums of
+// scores must not hang on the order of a map.
+func inOrder(fingers map[biometrics.Position]finger.Template) []biometrics.Position {
+	return slices.SortedFunc(maps.Keys(fingers), func(a, b biometrics.Position) int { return a.Code() - b.Code() })
 }
 
 // Alike compares two persons, as Search does.
@@ -86,10 +92,10 @@ func together(fingers []FingerScore) biometrics.Score {
 // and pays for the number of tries.
 func anyWithAny(probe, other map[biometrics.Position]finger.Template) (fingers []FingerScore) {
 	price := biometrics.Score(math.Log10(float64(1 + len(other)))) // the one by name was a try too
-	for position, p := range probe {
+	for _, position := range inOrder(probe) {
 		var best biometrics.Score
 		for _, t := range other {
-			best = max(best, finger.Compare(p, t)-price)
+			best = max(best, finger.Compare(probe[position], t)-price)
 		}
 		fingers = append(fingers, FingerScore{position, best})
 	}

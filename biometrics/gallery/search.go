@@ -18,7 +18,7 @@ type depth struct {
 	all    int // so large a gallery is compared print by print without asking the codes
 }
 
-var usualDepth = depth{coarse: 2000, fine: 400, moved: 100, all: 500}
+var usualDepth = depth{coarse: 2000, fine: 300, moved: 100, all: 500}
 
 // passing is how many of so many people pass the codes: the fewer the fingers, the
 // less the codes say.
