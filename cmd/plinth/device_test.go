@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -67,16 +68,18 @@ func deviceOf(t *testing.T, args ...string) announced {
 	command := plinth(t.Context(), nil, append([]string{"device", "--listen", address}, args...)...)
 	out, err := command.StdoutPipe()
 	must(t, err)
-	var said bytes.Buffer
-	command.Stderr = &said
+	said, err := command.StderrPipe()
+	must(t, err)
 	must(t, command.Start())
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	})
+	warning, err := bufio.NewReader(said).ReadString('\n')
+	must(t, err)
 	var a announced
-	if err := json.NewDecoder(out).Decode(&a); err != nil || a.Provider != sbi.Simulator || !strings.Contains(said.String(), "never do that in production") {
-		t.Fatalf("got %+v, %v, %s; want a device that says that it is a simulated one", a, err, said.String())
+	if err := json.NewDecoder(out).Decode(&a); err != nil || a.Provider != sbi.Simulator || !strings.Contains(warning, "never do that in production") {
+		t.Fatalf("got %+v, %v, %s; want a device that says that it is a simulated one", a, err, warning)
 	}
 	return a
 }
