@@ -32,9 +32,9 @@ import (
 )
 
 // fingersOf is a folder with a left slap, a right index finger, an eye and a face.
-func fingersOf(t *testing.T, seed int64) string {
+func fingersOf(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir, seed := t.TempDir(), 900_000+seeds.Add(10)
 	for i, p := range append(sbi.Parts(sbi.Finger, 1), biometrics.RightIndex) {
 		must(t, os.WriteFile(filepath.Join(dir, string(p)+".png"), synth.PNG(synth.Print(seed+int64(i), 0, 1)), 0o600))
 	}
@@ -116,7 +116,7 @@ const capture = (bio, transactionId) => ask("RCAPTURE", "/capture", {env: "Devel
 </script>`
 
 func TestDeviceServesAPlainPage(t *testing.T) {
-	device := deviceOf(t, fingersOf(t, 81_000))
+	device := deviceOf(t, fingersOf(t))
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte(page))
@@ -159,7 +159,7 @@ func TestDeviceServesAPlainPage(t *testing.T) {
 // What a device captured is enrolled: from its images over biometrics.xml to a number.
 func TestWhatADeviceCapturesIsEnrolled(t *testing.T) {
 	d := demoOf(t)
-	device := deviceOf(t, fingersOf(t, 82_000), "--level", "L1")
+	device := deviceOf(t, fingersOf(t), "--level", "L1")
 	dir := applicant(t, "Device Applicant", nil)
 	for _, p := range []string{"rightIndex.png", "leftIndex.png"} {
 		must(t, os.Remove(filepath.Join(dir, p)))
@@ -191,8 +191,8 @@ func TestWhatADeviceCapturesIsEnrolled(t *testing.T) {
 }
 
 func TestOnlyBelievedDevicesCapture(t *testing.T) {
-	device := deviceOf(t, fingersOf(t, 83_000))
-	other := deviceOf(t, fingersOf(t, 84_000), "--modality", "finger")
+	device := deviceOf(t, fingersOf(t))
+	other := deviceOf(t, fingersOf(t), "--modality", "finger")
 	bundle := filepath.Join(t.TempDir(), "biometrics.xml")
 	out, code := runs(t, "device", "capture", "--device", device.Service, "--trust", other.ProviderCA, "--out", bundle)
 	if _, err := os.Stat(bundle); code != exitWrongUse || !strings.Contains(out, "not believed") || err == nil {
@@ -222,7 +222,7 @@ func TestADeviceThatAuthenticatesSealsToItsServer(t *testing.T) {
 	must(t, err)
 	file := filepath.Join(t.TempDir(), "server.pem")
 	must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}), 0o600))
-	device := deviceOf(t, fingersOf(t, 85_000), "--purpose", "Auth", "--modality", "finger", "--server-certificate", file)
+	device := deviceOf(t, fingersOf(t), "--purpose", "Auth", "--modality", "finger", "--server-certificate", file)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	asked := sbi.Request{Env: sbi.Developer, Purpose: sbi.Authentication, SpecVersion: sbi.Version, Timeout: 10_000, CaptureTime: sbi.Stamp(time.Now()), DomainURI: "https://id.example",
@@ -237,7 +237,7 @@ func TestADeviceThatAuthenticatesSealsToItsServer(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Position != biometrics.RightIndex {
 		t.Errorf("got %d, %v", len(all), err)
 	}
-	if out, code := runs(t, "device", fingersOf(t, 86_000), "--purpose", "Auth", "--level", "L0"); code != exitWrongUse || !strings.Contains(out, "take L1") {
+	if out, code := runs(t, "device", fingersOf(t), "--purpose", "Auth", "--level", "L0"); code != exitWrongUse || !strings.Contains(out, "take L1") {
 		t.Errorf("got exit %d, %s; want no L0 that authenticates", code, out)
 	}
 }
