@@ -6,7 +6,7 @@ export GOFLAGS = -tags=nomsgpack -gcflags=all=-dwarf=false -ldflags=-w
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test test-long lint bench interop postgres chromium node
+.PHONY: build demo test test-long lint bench biometrics interop postgres chromium node
 
 build: ## the one binary, without cgo
 	CGO_ENABLED=0 $(GO) build -o plinth ./cmd/plinth
@@ -28,6 +28,9 @@ lint:
 
 bench: postgres build ## writes bench/results.json and prints a table
 	./bench/run.sh
+
+biometrics: build ## measures the engine: docs/biometrics/report (real prints by TESTDATA_DIR)
+	./bench/biometrics.sh
 
 interop: postgres node build ## independent clients against a running demo
 	./bench/interop/run.sh

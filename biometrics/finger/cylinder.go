@@ -25,6 +25,7 @@ const (
 type cylinder struct {
 	bits [layers]uint64
 	seen uint64 // places that the print covers
+	ones int
 }
 
 // The sizes of tables in fixed point.
@@ -114,6 +115,7 @@ func cylinderOf(points []point, i int, ring []edge) (c cylinder) {
 			}
 		}
 		c.bits[k] &= c.seen
+		c.ones += bits.OnesCount64(c.bits[k])
 	}
 	return c
 }
@@ -224,15 +226,26 @@ func alike(a, b *cylinder) float32 {
 	if bits.OnesCount64(both) < leastSeen {
 		return 0
 	}
-	differ, onesA, onesB := 0, 0, 0
+	differ := 0
 	for k := range layers {
-		x, y := a.bits[k]&both, b.bits[k]&both
-		differ += bits.OnesCount64(x ^ y)
-		onesA += bits.OnesCount64(x)
-		onesB += bits.OnesCount64(y)
+		differ += bits.OnesCount64((a.bits[k] ^ b.bits[k]) & both)
+	}
+	onesA, onesB := a.ones, b.ones
+	if both != a.seen {
+		onesA = a.onesAt(both)
+	}
+	if both != b.seen {
+		onesB = b.onesAt(both)
 	}
 	if onesA+onesB == 0 {
 		return 0
 	}
 	return max(0, 1-roots[differ]/(roots[onesA]+roots[onesB]))
+}
+
+func (c *cylinder) onesAt(places uint64) (n int) {
+	for k := range layers {
+		n += bits.OnesCount64(c.bits[k] & places)
+	}
+	return n
 }

@@ -32,6 +32,11 @@ type Image struct {
 	Pix           []uint8
 }
 
+// Gray is the image as the standard library has it, sharing its pixels.
+func (i *Image) Gray() *image.Gray {
+	return &image.Gray{Pix: i.Pix, Stride: i.Width, Rect: image.Rect(0, 0, i.Width, i.Height)}
+}
+
 // Decode reads a PNG, JPEG, BMP, TIFF, WSQ or JPEG 2000. Its size is checked before
 // its pixels are read. What it says of its resolution is believed between 100 and
 // 2000 ppi; one that says nothing is taken for 500 ppi.

@@ -12,10 +12,11 @@ import (
 )
 
 type benchCommand struct {
-	Enrol   benchEnrol   `cmd:"" help:"Enrolments: from a submitted packet to a UIN."`
-	Login   benchLogin   `cmd:"" help:"Logins: authorize, one-time code, consent, token, userinfo."`
-	Issue   benchIssue   `cmd:"" help:"Credentials: token, nonce, key proof, credential (OpenID4VCI)."`
-	Gallery benchGallery `cmd:"" help:"Searches of one person among many, by minutiae of nobody."`
+	Enrol      benchEnrol      `cmd:"" help:"Enrolments: from a submitted packet to a UIN."`
+	Login      benchLogin      `cmd:"" help:"Logins: authorize, one-time code, consent, token, userinfo."`
+	Issue      benchIssue      `cmd:"" help:"Credentials: token, nonce, key proof, credential (OpenID4VCI)."`
+	Biometrics benchBiometrics `cmd:"" help:"The engine: errors on sets of prints, times of its parts; writes a report."`
+	Gallery    benchGallery    `cmd:"" help:"Searches of one person among many, by minutiae of nobody."`
 }
 
 // load is how hard a benchmark pushes.

@@ -28,29 +28,13 @@ type reportCommand struct {
 }
 
 func (c *reportCommand) Run() error {
-	pairs, err := readPairs(c.Pairs)
-	if err != nil {
-		return unreadable(c.Pairs, err)
-	}
-	truth, err := column(c.Pairs, "mated", len(pairs))
-	if err != nil {
-		return unreadable(c.Pairs, err)
-	}
-	scores, engine := scored(pairs), "plinth "+version()
+	engine := "plinth " + version()
 	if c.Scores != "" {
 		engine = filepath.Base(c.Scores)
-		if scores, err = column(c.Scores, "score", len(pairs)); err != nil {
-			return unreadable(c.Scores, err)
-		}
 	}
-	trials := make([]evaluation.Trial, len(pairs))
-	for i := range trials {
-		if trials[i].Score, err = strconv.ParseFloat(scores[i], 64); err != nil {
-			return unreadable(c.Scores, fmt.Errorf("line %d: %q is no score", i+2, scores[i]))
-		}
-		if trials[i].Mated, err = strconv.ParseBool(truth[i]); err != nil {
-			return unreadable(c.Pairs, fmt.Errorf("line %d: mated must be 1 or 0", i+2))
-		}
+	trials, err := trialsOf(c.Pairs, c.Scores)
+	if err != nil {
+		return err
 	}
 	report, err := evaluation.Measure(trials)
 	if err != nil {
@@ -78,6 +62,34 @@ func (c *reportCommand) Run() error {
 		return wrongUse{err}
 	}
 	return printJSON(report)
+}
+
+// trialsOf compares the pairs of a file, or takes the scores that another engine gave.
+func trialsOf(file, theirs string) ([]evaluation.Trial, error) {
+	pairs, err := readPairs(file)
+	if err != nil {
+		return nil, unreadable(file, err)
+	}
+	truth, err := column(file, "mated", len(pairs))
+	if err != nil {
+		return nil, unreadable(file, err)
+	}
+	var scores []string
+	if theirs == "" {
+		scores = scored(pairs)
+	} else if scores, err = column(theirs, "score", len(pairs)); err != nil {
+		return nil, unreadable(theirs, err)
+	}
+	trials := make([]evaluation.Trial, len(pairs))
+	for i := range trials {
+		if trials[i].Score, err = strconv.ParseFloat(scores[i], 64); err != nil {
+			return nil, unreadable(theirs, fmt.Errorf("line %d: %q is no score", i+2, scores[i]))
+		}
+		if trials[i].Mated, err = strconv.ParseBool(truth[i]); err != nil {
+			return nil, unreadable(file, fmt.Errorf("line %d: mated must be 1 or 0", i+2))
+		}
+	}
+	return trials, nil
 }
 
 // owned adds whose the samples are, where the CSV says it: person_a, person_b.
