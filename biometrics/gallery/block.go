@@ -10,6 +10,7 @@ import (
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iris"
 )
 
 // blockWords is the size of a block: 4 MiB, the prints of some 450 people.
@@ -98,9 +99,9 @@ func (b *block) open(row int, before int64) (record []uint64, ref uuid.UUID) {
 
 // A record is one slot after the other, each a word that says which (8 bits), how
 // many codes (8) and how many bytes the template has (16), then codes, points (two
-// in a word) and template.
+// in a word) and template. Eyes have no codes of minutiae.
 type slot struct {
-	position uint8 // as ISO/IEC 19794-2 numbers fingers
+	position uint8 // of fingers as ISO/IEC 19794-2 numbers them, then the eyes
 	codes    []uint64
 	points   []uint64
 	template []uint64
@@ -131,8 +132,26 @@ func (s slot) bytes() []byte {
 	return raw[:s.size]
 }
 
+// The eyes come after the ten fingers.
+const (
+	rightEye = 11
+	leftEye  = 12
+)
+
+var eyes = map[biometrics.Position]uint8{biometrics.RightEye: rightEye, biometrics.LeftEye: leftEye}
+
+func head(position uint8, codes, bytes int) uint64 {
+	return uint64(position) | uint64(codes)<<8 | uint64(bytes)<<16
+}
+
 // recordOf makes the record of a person.
 func recordOf(p Person) (record []uint64) {
+	for position, c := range p.Eyes {
+		if number, ok := eyes[position]; ok {
+			raw := c.Marshal()
+			record = appendBytes(append(record, head(number, 0, len(raw))), raw)
+		}
+	}
 	for position, template := range p.Fingers {
 		number := position.Code()
 		if number == 0 {
@@ -140,7 +159,7 @@ func recordOf(p Person) (record []uint64) {
 		}
 		codes, points := encode(template)
 		raw := template.Marshal()
-		record = append(record, uint64(number)|uint64(len(codes))<<8|uint64(len(raw))<<16)
+		record = append(record, head(uint8(number), len(codes), len(raw)))
 		for _, c := range codes {
 			record = append(record, c[:]...)
 		}
@@ -165,16 +184,32 @@ func appendBytes(record []uint64, raw []byte) []uint64 {
 	return record
 }
 
-// personOf gives back whose record it is.
+// eye is the code of an eye; what is none matches nothing.
+func (s slot) eye() iris.Code {
+	c, err := iris.ParseCode(s.bytes())
+	if err != nil {
+		return iris.Code{}
+	}
+	return c
+}
+
+// personOf gives back whose record it is. What we wrote ourselves can be read; if
+// not, it matches nothing.
 func personOf(record []uint64) Person {
-	p := Person{Fingers: make(map[biometrics.Position]finger.Template)}
+	p := Person{Fingers: make(map[biometrics.Position]finger.Template), Eyes: make(map[biometrics.Position]iris.Code)}
 	for len(record) > 0 {
 		var s slot
 		s, record = nextSlot(record)
-		position, _ := biometrics.FingerOf(int(s.position))
-		// What we wrote ourselves can be read; if not, it matches nothing.
-		if t, err := finger.ParseTemplate(s.bytes()); err == nil {
-			p.Fingers[position] = t
+		switch s.position {
+		case rightEye:
+			p.Eyes[biometrics.RightEye] = s.eye()
+		case leftEye:
+			p.Eyes[biometrics.LeftEye] = s.eye()
+		default:
+			position, _ := biometrics.FingerOf(int(s.position))
+			if t, err := finger.ParseTemplate(s.bytes()); err == nil {
+				p.Fingers[position] = t
+			}
 		}
 	}
 	return p

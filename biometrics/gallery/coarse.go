@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iris"
 )
 
 // sought is a finger that is searched.
@@ -38,9 +39,16 @@ const usable = 4
 // as much work as all fingers by name.
 const movers = 2
 
+// lookedFor is an eye that is searched.
+type lookedFor struct {
+	position uint8
+	code     iris.Code
+}
+
 // quest is what is searched.
 type quest struct {
 	fingers []sought // the clearest first
+	eyes    []lookedFor
 	before  int64
 }
 
@@ -54,14 +62,28 @@ func questOf(p Person, before int64) quest {
 	slices.SortFunc(q.fingers, func(a, b sought) int {
 		return cmp.Or(b.quality-a.quality, int(a.position)-int(b.position))
 	})
+	for position, c := range p.Eyes {
+		if number, ok := eyes[position]; ok && !c.Empty() {
+			q.eyes = append(q.eyes, lookedFor{number, c})
+		}
+	}
+	slices.SortFunc(q.eyes, func(a, b lookedFor) int { return int(a.position) - int(b.position) })
 	return q
 }
 
 // movers are those that are compared under other names too.
 func (q quest) movers() []sought { return q.fingers[:min(movers, len(q.fingers))] }
 
-// columns is how many sums there are of each resident: by name, then moved.
-func (q quest) columns() int { return len(q.fingers) + len(q.movers()) }
+// Of each resident there is a sum for every finger by name, for every mover, for
+// every eye by name, and one for an eye that was taken for the other.
+func (q quest) named() span   { return span{0, len(q.fingers)} }
+func (q quest) moved() span   { return span{len(q.fingers), len(q.fingers) + len(q.movers())} }
+func (q quest) seen() span    { return span{q.moved().to, q.moved().to + len(q.eyes)} }
+func (q quest) crossed() span { return span{q.seen().to, q.seen().to + min(1, len(q.eyes))} }
+func (q quest) columns() int  { return q.crossed().to }
+
+// span is a range of columns.
+type span struct{ from, to int }
 
 // none is the sum where there was nothing to compare.
 const none = math.MaxUint16
@@ -108,28 +130,49 @@ func (q quest) scan(b *block) sums {
 }
 
 // weigh compares a quest with one record.
-func (q quest) weigh(record []uint64, sum []uint16) {
-	var near nearest
+func (q *quest) weigh(record []uint64, sum []uint16) {
 	var s slot
 	for len(record) > 0 {
-		s, record = nextSlot(record)
-		if len(s.codes) < usable*codeWords {
-			continue
+		if s, record = nextSlot(record); s.position >= rightEye {
+			q.look(s, sum[q.seen().from:])
+		} else if len(s.codes) >= usable*codeWords {
+			q.feel(s, sum)
 		}
-		for i := range q.fingers {
-			f := &q.fingers[i]
-			if f.position == s.position {
-				total := uint32(0)
-				for j := range f.probes {
-					total += scan(&f.probes[j], s.codes, &near)
-				}
-				sum[i] = uint16(total)
-			} else if i < movers {
-				most := &sum[len(q.fingers)+i]
-				if total := uint16(scan(&f.probes[0], s.codes, &near)); *most == none || total > *most {
-					*most = total
-				}
+	}
+}
+
+// feel compares with a finger.
+func (q *quest) feel(s slot, sum []uint16) {
+	var near nearest
+	for i := range q.fingers {
+		f := &q.fingers[i]
+		if f.position == s.position {
+			total := uint32(0)
+			for j := range f.probes {
+				total += scan(&f.probes[j], s.codes, &near)
 			}
+			sum[i] = uint16(total)
+		} else if i < movers {
+			most := &sum[len(q.fingers)+i]
+			if total := uint16(scan(&f.probes[0], s.codes, &near)); *most == none || total > *most {
+				*most = total
+			}
+		}
+	}
+}
+
+// look compares with an eye, in thousandths of a score. If eyes were taken for one
+// another, one of them shows it.
+func (q *quest) look(s slot, sum []uint16) {
+	if len(q.eyes) == 0 {
+		return
+	}
+	theirs := s.eye()
+	for i := range q.eyes {
+		if e := &q.eyes[i]; e.position == s.position {
+			sum[i] = uint16(1000 * iris.Compare(e.code, theirs))
+		} else if i == 0 {
+			sum[len(q.eyes)] = uint16(1000 * iris.Compare(e.code, theirs))
 		}
 	}
 }
@@ -182,9 +225,6 @@ const (
 func bin(score float64) int {
 	return int(min(scoreBins-1, max(0, (score-scoreFloor)*scoreSteps)))
 }
-
-// span is a range of columns.
-type span struct{ from, to int }
 
 // best are those whose score over some columns is highest: at least keep, if there
 // are so many, and all who are as good as the last.

@@ -35,7 +35,7 @@ func somebody(t testing.TB, n, impression int) Person {
 }
 
 // shallow looks closer at so few that a small crowd goes through every stage.
-var shallow = depth{coarse: 30, fine: 10, moved: 5, all: 20}
+var shallow = depth{coarse: 30, fine: 10, moved: 5, eyes: 5, all: 20}
 
 const many = 300
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -32,15 +31,8 @@ func capture(impression int) (all captured, err error) {
 		all[p] = Person{Fingers: make(prints)}
 		for f, position := range positions {
 			name := fmt.Sprintf("p%02d_rightIndex_%d.png", 1+len(positions)*p+f, impression)
-			raw, err := os.ReadFile(filepath.Join("..", "..", "cmd", "plinth", "demodata", "prints", name))
-			if err != nil {
-				return all, err
-			}
-			img, err := finger.Decode(raw)
-			if err != nil {
-				return all, err
-			}
-			if all[p].Fingers[position], _, err = finger.Extract(img); err != nil {
+			var err error
+			if all[p].Fingers[position], err = read(filepath.Join("..", "..", "cmd", "plinth", "demodata", "prints", name)); err != nil {
 				return all, err
 			}
 		}
@@ -271,16 +263,16 @@ func TestDecideAtItsEdges(t *testing.T) {
 // The sum of k scores that chance alone makes has the gamma distribution of shape
 // k: what together says must come true as often as it says.
 func TestScoresOfSeveralFingersCountAsOneChance(t *testing.T) {
-	fingers := func(scores ...biometrics.Score) (all []FingerScore) {
+	fingers := func(scores ...biometrics.Score) (all []PositionScore) {
 		for _, s := range scores {
-			all = append(all, FingerScore{Score: s})
+			all = append(all, PositionScore{Score: s})
 		}
 		return all
 	}
 	near := func(a, b biometrics.Score) bool { return math.Abs(float64(a-b)) < 1e-9 }
 	x := 4 * math.Ln10
 	for _, c := range []struct {
-		fingers []FingerScore
+		fingers []PositionScore
 		want    biometrics.Score
 	}{
 		{nil, 0}, {fingers(0), 0}, {fingers(5), 5}, {fingers(-5), 0}, {fingers(0, 0, 0, 0), 0},

@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -9,18 +10,20 @@ import (
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iris"
 )
 
 // Person is what is compared of one person.
 type Person struct {
 	Fingers map[biometrics.Position]finger.Template
+	Eyes    map[biometrics.Position]iris.Code
 }
 
 // Empty tells whether there is nothing to compare.
-func (p Person) Empty() bool { return len(p.Fingers) == 0 }
+func (p Person) Empty() bool { return len(p.Fingers)+len(p.Eyes) == 0 }
 
-// FingerScore is what one finger said.
-type FingerScore struct {
+// PositionScore is what one finger or eye said.
+type PositionScore struct {
 	Position biometrics.Position `json:"position"`
 	Score    biometrics.Score    `json:"score"`
 }
@@ -28,8 +31,9 @@ type FingerScore struct {
 // Candidate is somebody whom the probe may be.
 type Candidate struct {
 	Ref     uuid.UUID        `json:"ref"`
-	Score   biometrics.Score `json:"score"` // of all fingers together
-	Fingers []FingerScore    `json:"fingers"`
+	Score   biometrics.Score `json:"score"` // of all fingers and eyes together
+	Fingers []PositionScore  `json:"fingers"`
+	Eyes    []PositionScore  `json:"eyes,omitempty"`
 }
 
 // notable is the least score that makes a candidate.
@@ -40,64 +44,82 @@ const notable biometrics.Score = 1
 // alike.
 const leastMoved biometrics.Score = 6
 
-// compare compares two persons finger by finger of the same name, and where that
-// says little and moved is asked for, any with any.
+// compare compares two persons by fingers and eyes of the same name, and where that
+// says little, eyes any with any, and if moved is asked for fingers too.
 func compare(probe, other Person, moved bool) Candidate {
-	var c Candidate
-	for _, position := range inOrder(probe.Fingers) {
-		if t, ok := other.Fingers[position]; ok {
-			c.Fingers = append(c.Fingers, FingerScore{position, finger.Compare(probe.Fingers[position], t)})
+	c := Candidate{Fingers: byName(probe.Fingers, other.Fingers, finger.Compare), Eyes: byName(probe.Eyes, other.Eyes, iris.Compare)}
+	c.Score = together(c.Fingers, c.Eyes)
+	if c.Score >= leastDuplicate {
+		return c
+	}
+	if any := anyWithAny(probe.Eyes, other.Eyes, iris.Compare); together(any) > max(together(c.Eyes), leastMoved) {
+		c.Eyes = any
+	}
+	if moved {
+		if any := anyWithAny(probe.Fingers, other.Fingers, finger.Compare); together(any) > max(together(c.Fingers), leastMoved) {
+			c.Fingers = any
 		}
 	}
-	c.Score = together(c.Fingers)
-	if moved && c.Score < leastDuplicate {
-		if any := anyWithAny(probe.Fingers, other.Fingers); together(any) > max(c.Score, leastMoved) {
-			c.Fingers, c.Score = any, together(any)
-		}
-	}
+	c.Score = together(c.Fingers, c.Eyes)
 	return c
 }
 
-// inOrder are the positions of fingers as ISO/IEC 19794-2 numbers them: sums of
-// scores must not hang on the order of a map.
-func inOrder(fingers map[biometrics.Position]finger.Template) []biometrics.Position {
-	return slices.SortedFunc(maps.Keys(fingers), func(a, b biometrics.Position) int { return a.Code() - b.Code() })
+// inOrder are positions, fingers as ISO/IEC 19794-2 numbers them: sums of scores
+// must not hang on the order of a map.
+func inOrder[T any](samples map[biometrics.Position]T) []biometrics.Position {
+	return slices.SortedFunc(maps.Keys(samples), func(a, b biometrics.Position) int {
+		return cmp.Or(a.Code()-b.Code(), cmp.Compare(a, b))
+	})
+}
+
+// byName compares what has the same name.
+func byName[T any](probe, other map[biometrics.Position]T, compare func(a, b T) biometrics.Score) (scores []PositionScore) {
+	for _, position := range inOrder(probe) {
+		if t, ok := other[position]; ok {
+			scores = append(scores, PositionScore{position, compare(probe[position], t)})
+		}
+	}
+	return scores
+}
+
+// anyWithAny takes for each finger or eye of the probe its best among all of the
+// other, and pays for the number of tries.
+func anyWithAny[T any](probe, other map[biometrics.Position]T, compare func(a, b T) biometrics.Score) (scores []PositionScore) {
+	price := biometrics.Score(math.Log10(float64(1 + len(other)))) // the one by name was a try too
+	for _, position := range inOrder(probe) {
+		var best biometrics.Score
+		for _, t := range other {
+			best = max(best, compare(probe[position], t)-price)
+		}
+		scores = append(scores, PositionScore{position, best})
+	}
+	return scores
 }
 
 // Alike compares two persons, as Search does.
 func Alike(a, b Person) biometrics.Score { return compare(a, b, true).Score }
 
-// together is what the scores of several fingers say of one person: each is the
-// −log10 of a chance, and so is the result (Fisher's method: the sum of k such
+// together is what the scores of several fingers and eyes say of one person: each is
+// the −log10 of a chance, and so is the result (Fisher's method: the sum of k such
 // logarithms follows the gamma distribution of shape k). A plain sum would make
 // four fingers that are each a little alike look like a proof.
-func together(fingers []FingerScore) biometrics.Score {
-	if len(fingers) == 0 {
-		return 0
-	}
+func together(parts ...[]PositionScore) biometrics.Score {
 	var sum float64
-	for _, f := range fingers {
-		sum += float64(max(0, f.Score))
+	count := 0
+	for _, part := range parts {
+		for _, s := range part {
+			sum += float64(max(0, s.Score))
+		}
+		count += len(part)
+	}
+	if count == 0 {
+		return 0
 	}
 	x := sum * math.Ln10
 	term, tail := 1.0, 1.0
-	for i := 1; i < len(fingers); i++ {
+	for i := 1; i < count; i++ {
 		term *= x / float64(i)
 		tail += term
 	}
 	return biometrics.Score(sum - math.Log10(tail))
-}
-
-// anyWithAny takes for each finger of the probe its best among all of the other,
-// and pays for the number of tries.
-func anyWithAny(probe, other map[biometrics.Position]finger.Template) (fingers []FingerScore) {
-	price := biometrics.Score(math.Log10(float64(1 + len(other)))) // the one by name was a try too
-	for _, position := range inOrder(probe) {
-		var best biometrics.Score
-		for _, t := range other {
-			best = max(best, finger.Compare(probe[position], t)-price)
-		}
-		fingers = append(fingers, FingerScore{position, best})
-	}
-	return fingers
 }

@@ -15,10 +15,11 @@ type depth struct {
 	coarse int // at least, by their codes
 	fine   int // by agreement of fingers of the same names
 	moved  int // by agreement of fingers under other names
+	eyes   int // by their eyes
 	all    int // so large a gallery is compared print by print without asking the codes
 }
 
-var usualDepth = depth{coarse: 2000, fine: 300, moved: 100, all: 500}
+var usualDepth = depth{coarse: 2000, fine: 300, moved: 100, eyes: 100, all: 500}
 
 // passing is how many of so many people pass the codes: the fewer the fingers, the
 // less the codes say.
@@ -49,22 +50,22 @@ func (g *Gallery) Search(probe Person, before int64, limit int) []Candidate {
 	return found[:min(limit, len(found))]
 }
 
-// likely are those to compare, and whether under other names too.
+// likely are those to compare, and whether under other names too. Whom the eyes
+// show to be alike is compared whatever the fingers say.
 func (g *Gallery) likely(q quest) map[spot]bool {
 	size := g.Len()
-	if size <= g.depth.all || len(q.fingers) == 0 { // without codes, there is no other way
+	if size <= g.depth.all || q.columns() == 0 { // without codes, there is no other way
 		return g.everybody(size <= g.depth.all)
-	}
-	keep := g.depth.passing(size, len(q.fingers))
-	if size <= keep {
-		all := g.everybody(false)
-		return g.refine(q, all, all)
 	}
 	all := g.scanAll(q)
 	n := normsOf(q.columns(), all)
-	named := best(all, n, span{0, len(q.fingers)}, keep)
-	moved := best(all, n, span{len(q.fingers), q.columns()}, max(g.depth.coarse, size/500))
-	return g.refine(q, named, moved)
+	found := g.refine(q, best(all, n, q.named(), g.depth.passing(size, len(q.fingers))), best(all, n, q.moved(), max(g.depth.coarse, size/500)))
+	for _, of := range []span{q.seen(), q.crossed()} {
+		for at := range best(all, n, of, g.depth.eyes) {
+			found[at] = found[at] // false for whom the fingers did not show
+		}
+	}
+	return found
 }
 
 // everybody is the whole gallery.
@@ -86,8 +87,8 @@ func (g *Gallery) everybody(moved bool) map[spot]bool {
 func (g *Gallery) refine(q quest, named, moved map[spot]bool) map[spot]bool {
 	byName := q.agreements(slices.Collect(maps.Keys(named)), true)
 	other := q.agreements(slices.Collect(maps.Keys(moved)), false)
-	found := bestRated(byName, q.columns(), span{0, len(q.fingers)}, g.depth.fine)
-	for at := range bestRated(other, q.columns(), span{len(q.fingers), q.columns()}, g.depth.moved) {
+	found := bestRated(byName, q.columns(), q.named(), g.depth.fine)
+	for at := range bestRated(other, q.columns(), q.moved(), g.depth.moved) {
 		found[at] = true
 	}
 	return found
@@ -119,7 +120,9 @@ func (q quest) agree(r rated, byName bool) {
 	record := r.at.block.prints(r.at.row, q.before)
 	var s slot
 	for len(record) > 0 {
-		s, record = nextSlot(record)
+		if s, record = nextSlot(record); len(s.codes) < usable*codeWords {
+			continue // an eye, or too little of a finger
+		}
 		for i := range q.fingers {
 			f := &q.fingers[i]
 			if same := f.position == s.position; byName && same {

@@ -21,8 +21,8 @@ const mostCandidates = 30
 // candidate is somebody before us in line whom the applicant may be.
 type candidate struct {
 	Application uuid.UUID       `json:"application"`
-	Score       float64         `json:"score"`   // of all fingers together
-	Fingers     int             `json:"fingers"` // in common
+	Score       float64         `json:"score"`   // of all fingers and eyes together
+	Fingers     int             `json:"fingers"` // and eyes, in common
 	SameData    bool            `json:"same_data"`
 	Verdict     gallery.Verdict `json:"-"`
 	state       State
@@ -95,7 +95,8 @@ func duplicate(a Application, of uuid.UUID, also func(context.Context, pgx.Tx) e
 		}}
 }
 
-// similar are those before a place whose fingers are too alike to pass unseen.
+// similar are those before a place whose fingers and eyes are too alike to pass
+// unseen.
 func (o *Office) similar(ctx context.Context, prints gallery.Person, before int64) ([]candidate, error) {
 	if prints.Empty() {
 		return nil, nil
@@ -120,7 +121,7 @@ func (o *Office) similar(ctx context.Context, prints gallery.Person, before int6
 				stale = true
 				continue
 			}
-			c.Score, c.Fingers = float64(hit.Score), len(hit.Fingers)
+			c.Score, c.Fingers = float64(hit.Score), len(hit.Fingers)+len(hit.Eyes)
 			if c.Verdict = o.Gallery.Decide(hit); c.Verdict != gallery.Unique {
 				found = append(found, c)
 			}
@@ -156,7 +157,7 @@ func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery
 		}
 		c := candidate{Application: other.Application, SameData: true, Verdict: gallery.Doubtful, state: other.State, place: other.Place}
 		if score := gallery.Alike(prints, theirs); score >= alike {
-			c.Score, c.Fingers = float64(score), len(prints.Fingers)
+			c.Score, c.Fingers = float64(score), len(prints.Fingers)+len(prints.Eyes)
 			found = append(found, c)
 		} else if !share(prints, theirs) {
 			found = append(found, c)
@@ -194,8 +195,13 @@ func (o *Office) tokens(ctx context.Context, mine galleryEntry) ([][]byte, error
 // that one in ten strangers has.
 const alike biometrics.Score = 1
 
-// share tells whether two applicants have a finger of the same name.
+// share tells whether two applicants have a finger or an eye of the same name.
 func share(prints, theirs gallery.Person) bool {
+	for position := range prints.Eyes {
+		if _, ok := theirs.Eyes[position]; ok {
+			return true
+		}
+	}
 	for position := range prints.Fingers {
 		if _, ok := theirs.Fingers[position]; ok {
 			return true

@@ -11,6 +11,7 @@ import (
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/finger"
 	"github.com/plinth-id/plinth/biometrics/gallery"
+	"github.com/plinth-id/plinth/biometrics/iris"
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/keys"
 )
@@ -77,9 +78,12 @@ func (o *Office) catchUp(ctx context.Context, upTo int64) error {
 
 // sealPrints seals an applicant's templates for their row.
 func (o *Office) sealPrints(e galleryEntry, p gallery.Person) ([]byte, error) {
-	raw := make(map[string][]byte, len(p.Fingers))
+	raw := make(map[string][]byte, len(p.Fingers)+len(p.Eyes))
 	for position, template := range p.Fingers {
 		raw[string(position)] = template.Marshal()
+	}
+	for position, code := range p.Eyes {
+		raw[string(position)] = code.Marshal()
 	}
 	plain, err := encoder.Marshal(raw)
 	if err != nil {
@@ -107,13 +111,18 @@ func (o *Office) openTemplates(e galleryEntry) (map[biometrics.Position][]byte, 
 
 // openPrints opens what is compared of an applicant.
 func (o *Office) openPrints(e galleryEntry) (gallery.Person, error) {
-	p := gallery.Person{Fingers: make(map[biometrics.Position]finger.Template)}
+	p := gallery.Person{Fingers: make(map[biometrics.Position]finger.Template), Eyes: make(map[biometrics.Position]iris.Code)}
 	templates, err := o.openTemplates(e)
 	if err != nil {
 		return p, err
 	}
 	for position, template := range templates {
-		if p.Fingers[position], err = finger.ParseTemplate(template); err != nil {
+		if position.Modality() == biometrics.Iris {
+			p.Eyes[position], err = iris.ParseCode(template)
+		} else {
+			p.Fingers[position], err = finger.ParseTemplate(template)
+		}
+		if err != nil {
 			return p, fmt.Errorf("opening templates of place %d: %w", e.Place, err)
 		}
 	}
