@@ -3,10 +3,12 @@ package enrol
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/finger"
@@ -56,24 +58,40 @@ func (o *Office) catchUp(ctx context.Context, upTo int64) error {
 		if err != nil {
 			return fmt.Errorf("loading the gallery: %w", err)
 		}
-		for _, e := range entries {
-			if e.Place != o.line.last+1 {
-				return fmt.Errorf("loading the gallery: place %d is missing", o.line.last+1)
+		for i, e := range entries {
+			if missing := o.line.last + 1 + int64(i); e.Place != missing {
+				return fmt.Errorf("loading the gallery: place %d is missing", missing)
 			}
-			if e.Sealed != nil {
-				prints, err := o.openPrints(e)
-				if err != nil {
-					return err
-				}
-				o.Gallery.Insert(e.Ref, e.Place, prints)
-			}
-			o.line.last = e.Place
 		}
+		if err := o.load(entries); err != nil {
+			return err
+		}
+		o.line.last += int64(len(entries))
 		if len(entries) == 0 {
 			return fmt.Errorf("loading the gallery: place %d is missing", o.line.last+1)
 		}
 	}
 	return nil
+}
+
+// load puts applicants into the gallery. Opening and coding a million takes one
+// processor an hour, so all of them do it.
+func (o *Office) load(entries []galleryEntry) error {
+	var all errgroup.Group
+	all.SetLimit(runtime.GOMAXPROCS(0))
+	for _, e := range entries {
+		if e.Sealed == nil {
+			continue // removed: the place is all that is left
+		}
+		all.Go(func() error {
+			prints, err := o.openPrints(e)
+			if err == nil {
+				o.Gallery.Insert(e.Ref, e.Place, prints)
+			}
+			return err
+		})
+	}
+	return all.Wait()
 }
 
 // sealPrints seals an applicant's templates for their row.

@@ -1,10 +1,17 @@
 package enrol
 
 import (
+	"bytes"
+	"maps"
 	"sync"
 	"testing"
 
 	"github.com/google/uuid"
+
+	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/gallery"
+	"github.com/plinth-id/plinth/biometrics/iris"
 )
 
 // another is a second process on the same database, keys and blobs, with an empty
@@ -146,5 +153,39 @@ func TestAllWhoJoinAtOnceGetAPlace(t *testing.T) {
 	wg.Wait()
 	if n := w.count(t, `SELECT count(*) FROM enrol_gallery WHERE place BETWEEN 1 AND $1`, len(ids)); n != len(ids) {
 		t.Errorf("got %d places, want %d without a gap", n, len(ids))
+	}
+}
+
+// A row holds eyes beside fingers; rows from before there were eyes open as ever.
+func TestSealedFingersAndEyesComeBack(t *testing.T) {
+	w := newWorld(t)
+	raw := append([]byte("PIC1"), bytes.Repeat([]byte{0x5a}, 2*8*32)...)
+	eye, err := iris.ParseCode(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	print, err := finger.New(300, 300, []finger.Minutia{{X: 10, Y: 20, Kind: finger.Ending, Quality: 50}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fingers := map[biometrics.Position]finger.Template{biometrics.LeftIndex: print}
+	for name, p := range map[string]gallery.Person{
+		"fingers and eyes": {Fingers: fingers, Eyes: map[biometrics.Position]iris.Code{biometrics.RightEye: eye}},
+		"fingers alone":    {Fingers: fingers},
+		"eyes alone":       {Eyes: map[biometrics.Position]iris.Code{biometrics.LeftEye: eye}},
+	} {
+		e := galleryEntry{Ref: uuid.New(), Application: uuid.New()}
+		if e.Sealed, err = w.sealPrints(e, p); err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.openPrints(e)
+		if err != nil || len(got.Fingers) != len(p.Fingers) || !maps.Equal(got.Eyes, p.Eyes) {
+			t.Fatalf("%s: got %d fingers, %d eyes, %v", name, len(got.Fingers), len(got.Eyes), err)
+		}
+		for position, want := range p.Fingers {
+			if !bytes.Equal(got.Fingers[position].Marshal(), want.Marshal()) {
+				t.Errorf("%s: got another template of %s", name, position)
+			}
+		}
 	}
 }
