@@ -106,3 +106,25 @@ func FuzzReadImages(f *testing.F) {
 		}
 	})
 }
+
+// What keeps every pixel is said to: enrolment asks for it.
+func TestJPEG2000WithoutLossIsSaid(t *testing.T) {
+	// SOC, SIZ of no content, COD: 5 levels, 64×64 blocks, and the wavelet.
+	stream := func(wavelet byte) []byte {
+		return []byte{0xff, 0x4f, 0xff, 0x51, 0x00, 0x02, 0xff, 0x52, 0x00, 0x0c, 0, 0, 0, 1, 0, 5, 4, 4, 0, wavelet}
+	}
+	for _, c := range []struct {
+		position biometrics.Position
+		wavelet  byte
+		at       int
+		want     byte
+	}{{biometrics.LeftThumb, 1, 47, 5}, {biometrics.LeftThumb, 0, 47, 4}, {biometrics.FullFace, 1, 54, 2}, {biometrics.FullFace, 0, 54, 1}} {
+		raw, err := WriteImage(Image{Position: c.position, Codec: JP2, Width: 300, Height: 400, PPI: 500, Quality: -1, Data: stream(c.wavelet)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if raw[c.at] != c.want {
+			t.Errorf("%s with wavelet %d: got compression %d in % x, want %d", c.position, c.wavelet, raw[c.at], raw[:60], c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package iso
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -62,18 +63,32 @@ func capture(img Image) []byte {
 	return append(out, 1, byte(img.Quality), 0, 0, 0, 0)
 }
 
-// numberOf is the number of a codec in a table of the standard, the lowest one.
-func numberOf(codecs map[byte]Codec, c Codec) (byte, error) {
+// numberOf is the number of a codec in a table of the standard, the lowest one; of
+// JPEG 2000 without loss, the next.
+func numberOf(codecs map[byte]Codec, img Image) (byte, error) {
 	for _, number := range slices.Sorted(maps.Keys(codecs)) {
-		if codecs[number] == c {
-			return number, nil
+		if codecs[number] != img.Codec {
+			continue
 		}
+		if img.Codec == JP2 && codecs[number+1] == JP2 && lossFree(img.Data) {
+			number++
+		}
+		return number, nil
 	}
 	return 0, ErrRecord
 }
 
+// lossFree tells whether a JPEG 2000 codestream says that its wavelet is the
+// reversible one: the last byte of the coding style's parameters (ISO/IEC 15444-1,
+// A.6.1).
+func lossFree(raw []byte) bool {
+	at := bytes.Index(raw[:min(len(raw), 4096)], []byte{0xff, 0x52, 0x00})
+	const transformation = 13
+	return at >= 0 && at+transformation < len(raw) && raw[at+transformation] == 1
+}
+
 func fingerBody(img Image) ([]byte, error) {
-	codec, err := numberOf(fingerCodecs, img.Codec)
+	codec, err := numberOf(fingerCodecs, img)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +106,7 @@ func fingerBody(img Image) ([]byte, error) {
 }
 
 func irisBody(img Image) ([]byte, error) {
-	codec, err := numberOf(irisCodecs, img.Codec)
+	codec, err := numberOf(irisCodecs, img)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +124,7 @@ func irisBody(img Image) ([]byte, error) {
 }
 
 func faceBody(img Image) ([]byte, error) {
-	codec, err := numberOf(faceCodecs, img.Codec)
+	codec, err := numberOf(faceCodecs, img)
 	if err != nil {
 		return nil, err
 	}
