@@ -45,20 +45,24 @@ const (
 func directions(r *rand.Rand) []float32 {
 	type point struct{ x, y, weight float64 }
 	var all []point
-	cx, cy := w/2+r.NormFloat64()*14, h*.42+r.NormFloat64()*16
+	near := func(middle, spread float64) float64 { return middle + r.NormFloat64()*spread }
+	cx, cy := near(w/2, 22), near(h*.44, 26)
 	switch kind := r.Float64(); {
-	case kind < .33: // right loop
-		all = []point{{cx, cy, 1}, {cx - 85 + r.NormFloat64()*12, cy + 120 + r.NormFloat64()*16, -1}}
-	case kind < .66: // left loop
-		all = []point{{cx, cy, 1}, {cx + 85 + r.NormFloat64()*12, cy + 120 + r.NormFloat64()*16, -1}}
-	case kind < .92: // whorl
-		gap := 14 + r.Float64()*26
-		all = []point{{cx, cy - gap, 1}, {cx + r.NormFloat64()*8, cy + gap, 1},
-			{cx - 105 + r.NormFloat64()*12, cy + 125 + r.NormFloat64()*14, -1}, {cx + 105 + r.NormFloat64()*12, cy + 125 + r.NormFloat64()*14, -1}}
-	default: // arch, nearly
-		all = []point{{cx, cy + 20, 1}, {cx + r.NormFloat64()*6, cy + 110, -1}}
+	case kind < .6: // a loop, to either side
+		side := 1 - 2*float64(r.IntN(2))
+		all = []point{{cx, cy, 1}, {cx + side*near(88, 22), cy + near(115, 28), -1}}
+	case kind < .9: // a whorl, round or long, upright or aslant
+		gap, lean := 10+r.Float64()*34, r.NormFloat64()*.5
+		sin, cos := math.Sincos(lean)
+		all = []point{{cx - gap*sin, cy - gap*cos, 1}, {cx + gap*sin, cy + gap*cos, 1},
+			{cx - near(105, 20), cy + near(122, 28), -1}, {cx + near(105, 20), cy + near(122, 28), -1}}
+	default: // an arch, nearly
+		all = []point{{cx, cy + 20, 1}, {near(cx, 8), cy + near(105, 22), -1}}
 	}
-	bend := [4]float64{r.NormFloat64() * .12, r.NormFloat64() * .12, r.Float64() * 6, r.Float64() * 6}
+	var bend [4][3]float64 // amplitude, wavelength, phase: across, down, and both
+	for i := range bend {
+		bend[i] = [3]float64{r.NormFloat64() * .13, near(72, 12), r.Float64() * 2 * math.Pi}
+	}
 	out := make([]float32, w*h)
 	for y := range h {
 		for x := range w {
@@ -66,7 +70,9 @@ func directions(r *rand.Rand) []float32 {
 			for _, p := range all {
 				a += p.weight * math.Atan2(float64(y)-p.y, float64(x)-p.x) / 2
 			}
-			a += bend[0]*math.Sin(float64(x)/70+bend[2]) + bend[1]*math.Sin(float64(y)/80+bend[3])
+			for i, at := range [4]float64{float64(x), float64(y), float64(x+y) * .7, float64(x-y) * .7} {
+				a += bend[i][0] * math.Sin(at/bend[i][1]+bend[i][2])
+			}
 			out[y*w+x] = float32(a + math.Pi/2*float64(len(all)%2))
 		}
 	}
@@ -74,64 +80,82 @@ func directions(r *rand.Rand) []float32 {
 }
 
 const (
-	turns  = 48
-	radius = 8
-	side   = 2*radius + 1
-	rounds = 9
+	turns    = 48
+	radius   = 9 // of the filters, and of the rim that they leave out
+	rounds   = 8
+	softness = 3.4 // deviation of the filters in pixels
 )
 
-// grow makes the ridges of a finger: noise, filtered again and again along the
-// directions until it has become lines.
+// tap is a weight at an offset from a pixel.
+type tap struct {
+	offset int
+	weight float32
+}
+
+// grow makes the ridges of a finger: noise, smoothed along the directions and
+// sharpened into waves across them again and again until it has become lines.
 func grow(seed int64) []float32 {
 	r := rand.New(rand.NewPCG(uint64(seed), 0x706c696e7468))
 	field := directions(r)
 	period := 8.2 + r.Float64()*1.8
-	kernels := kernels(period)
-	now, next := make([]float32, w*h), make([]float32, w*h)
+	var along, across [turns][]tap
+	for t := range turns {
+		angle := float64(t) * math.Pi / turns
+		along[t] = line(angle, func(d float64) float64 { return math.Exp(-d * d / (2 * softness * softness)) })
+		across[t] = line(angle+math.Pi/2, func(d float64) float64 {
+			return math.Exp(-d*d/(2*softness*softness)) * math.Cos(2*math.Pi*d/period)
+		})
+	}
+	bins := make([]uint8, w*h)
+	for i, a := range field {
+		bins[i] = uint8((int(math.Round(float64(a)*turns/math.Pi))%turns + turns) % turns)
+	}
+	now, mid := make([]float32, w*h), make([]float32, w*h)
 	for i := range now {
 		now[i] = float32(r.NormFloat64()) * .4
 	}
 	for range rounds {
-		for y := radius; y < h-radius; y++ {
-			for x := radius; x < w-radius; x++ {
-				t := int(math.Round(float64(field[y*w+x])*turns/math.Pi)) % turns
-				if t < 0 {
-					t += turns
-				}
-				var sum float32
-				k := &kernels[t]
-				for dy := range side {
-					row := now[(y+dy-radius)*w+x-radius:][:side]
-					weights := k[dy*side:][:side]
-					for i, v := range row {
-						sum += v * weights[i]
-					}
-				}
-				next[y*w+x] = max(-1, min(1, sum*3))
-			}
-		}
-		now, next = next, now
+		filter(mid, now, bins, &along, 1)
+		filter(now, mid, bins, &across, 3)
 	}
 	return now
 }
 
-func kernels(period float64) (all [turns][side * side]float32) {
-	for t := range turns {
-		sin, cos := math.Sincos(float64(t) * math.Pi / turns)
-		weight := 0.0
-		for y := -radius; y <= radius; y++ {
-			for x := -radius; x <= radius; x++ {
-				across := -float64(x)*sin + float64(y)*cos
-				v := math.Exp(-float64(x*x+y*y)/(2*3.4*3.4)) * math.Cos(2*math.Pi*across/period)
-				all[t][(y+radius)*side+x+radius] = float32(v)
-				weight += math.Abs(v)
+// line is a filter along a line, between the two pixels that it passes at each step;
+// its weights amount to 1.
+func line(angle float64, weight func(distance float64) float64) (taps []tap) {
+	sin, cos := math.Sincos(angle)
+	longer := max(math.Abs(cos), math.Abs(sin))
+	sum := 0.0
+	for k := -radius + 1; k < radius; k++ {
+		x, y := float64(k)*cos/longer, float64(k)*sin/longer
+		x0, y0 := math.Floor(x+1e-9), math.Floor(y+1e-9)
+		v := weight(math.Hypot(x, y))
+		sum += math.Abs(v)
+		for _, near := range [3][2]float64{{0, 0}, {1, 0}, {0, 1}} {
+			share := max(0, 1-math.Abs(x-x0-near[0])) * max(0, 1-math.Abs(y-y0-near[1]))
+			if share > 1e-6 {
+				taps = append(taps, tap{int(y0+near[1])*w + int(x0+near[0]), float32(v * share)})
 			}
 		}
-		for i := range all[t] {
-			all[t][i] /= float32(weight)
+	}
+	for i := range taps {
+		taps[i].weight /= float32(sum)
+	}
+	return taps
+}
+
+// filter runs the filter of each pixel's direction over it.
+func filter(out, in []float32, bins []uint8, filters *[turns][]tap, gain float32) {
+	for y := radius; y < h-radius; y++ {
+		for i := y*w + radius; i < (y+1)*w-radius; i++ {
+			var sum float32
+			for _, t := range filters[bins[i]] {
+				sum += in[i+t.offset] * t.weight
+			}
+			out[i] = max(-1, min(1, sum*gain))
 		}
 	}
-	return all
 }
 
 // impress presses a finger on a scanner.
