@@ -34,9 +34,9 @@ func soughtOf(position uint8, t finger.Template) sought {
 // usable is how many codes make a finger worth a search.
 const usable = 4
 
-// movers is how many fingers of a probe, the clearest, are also
-// compared with all fingers of other names, each with its best lanes codes: about
-// as much work as all fingers by name.
+// movers is how many fingers of a probe, the clearest, are also compared with all
+// fingers of other names, each with its best lanes codes: a little less work than
+// all fingers by name.
 const movers = 2
 
 // lookedFor is an eye that is searched.
@@ -50,11 +50,13 @@ type quest struct {
 	fingers []sought // the clearest first
 	eyes    []lookedFor
 	before  int64
+	empty   bool // nothing can be like it
 }
 
 func questOf(p Person, before int64) quest {
-	q := quest{before: before}
+	q := quest{before: before, empty: true}
 	for position, t := range p.Fingers {
+		q.empty = q.empty && t.Len() == 0
 		if f := soughtOf(uint8(position.Code()), t); len(f.codes) >= usable {
 			q.fingers = append(q.fingers, f)
 		}
@@ -64,7 +66,7 @@ func questOf(p Person, before int64) quest {
 	})
 	for position, c := range p.Eyes {
 		if number, ok := eyes[position]; ok && !c.Empty() {
-			q.eyes = append(q.eyes, lookedFor{number, c})
+			q.eyes, q.empty = append(q.eyes, lookedFor{number, c}), false
 		}
 	}
 	slices.SortFunc(q.eyes, func(a, b lookedFor) int { return int(a.position) - int(b.position) })

@@ -8,18 +8,17 @@ import (
 	"sync"
 )
 
-// depth is how many are looked at closer. Those who are compared print by print
-// cost a hundred times what agreement costs, and that twenty times a comparison of
-// codes.
+// depth is how many are looked at closer. To compare somebody print by print costs
+// a hundred times what agreement costs, and that ten times a comparison of codes.
 type depth struct {
 	coarse int // at least, by their codes
-	fine   int // by agreement of fingers of the same names
-	moved  int // by agreement of fingers under other names
+	fine   int // by agreement of fingers of the same names, and more among many
+	moved  int // by agreement of fingers under other names, and more among many
 	eyes   int // by their eyes
-	all    int // so large a gallery is compared print by print without asking the codes
+	all    int // so small a gallery is compared print by print without asking the codes
 }
 
-var usualDepth = depth{coarse: 2000, fine: 300, moved: 100, eyes: 100, all: 500}
+var usualDepth = depth{coarse: 1000, fine: 100, moved: 35, eyes: 100, all: 200}
 
 // passing is how many of so many people pass the codes: the fewer the fingers, the
 // less the codes say.
@@ -33,6 +32,10 @@ func (d depth) passing(size, fingers int) int {
 	}
 	return max(d.coarse, size*share/1000)
 }
+
+// grown is a number of people to keep that grows to three times as many when there
+// are a million.
+func grown(least, size int) int { return least + min(2*least, 2*least*size/1_000_000) }
 
 // Search compares a person with all who stand before a place in line and gives
 // the most similar, the best first. Fingers are compared with those of the same
@@ -54,12 +57,15 @@ func (g *Gallery) Search(probe Person, before int64, limit int) []Candidate {
 // show to be alike is compared whatever the fingers say.
 func (g *Gallery) likely(q quest) map[spot]bool {
 	size := g.Len()
-	if size <= g.depth.all || q.columns() == 0 { // without codes, there is no other way
+	switch {
+	case q.empty:
+		return nil
+	case size <= g.depth.all || q.columns() == 0: // without codes there is no other way
 		return g.everybody(size <= g.depth.all)
 	}
 	all := g.scanAll(q)
 	n := normsOf(q.columns(), all)
-	found := g.refine(q, best(all, n, q.named(), g.depth.passing(size, len(q.fingers))), best(all, n, q.moved(), max(g.depth.coarse, size/500)))
+	found := g.refine(q, size, best(all, n, q.named(), g.depth.passing(size, len(q.fingers))), best(all, n, q.moved(), max(g.depth.coarse, size/500)))
 	for _, of := range []span{q.seen(), q.crossed()} {
 		for at := range best(all, n, of, g.depth.eyes) {
 			found[at] = found[at] // false for whom the fingers did not show
@@ -84,11 +90,11 @@ func (g *Gallery) everybody(moved bool) map[spot]bool {
 }
 
 // refine keeps those whose minutiae agree best: by name, and under other names.
-func (g *Gallery) refine(q quest, named, moved map[spot]bool) map[spot]bool {
+func (g *Gallery) refine(q quest, size int, named, moved map[spot]bool) map[spot]bool {
 	byName := q.agreements(slices.Collect(maps.Keys(named)), true)
 	other := q.agreements(slices.Collect(maps.Keys(moved)), false)
-	found := bestRated(byName, q.columns(), q.named(), g.depth.fine)
-	for at := range bestRated(other, q.columns(), q.moved(), g.depth.moved) {
+	found := bestRated(byName, q.columns(), q.named(), grown(g.depth.fine, size))
+	for at := range bestRated(other, q.columns(), q.moved(), grown(g.depth.moved, size)) {
 		found[at] = true
 	}
 	return found
