@@ -13,6 +13,7 @@ import (
 
 type benchCommand struct {
 	Enrol      benchEnrol      `cmd:"" help:"Enrolments: from a submitted packet to a UIN."`
+	Population benchPopulation `cmd:"" help:"A population through the whole pipeline, with some who come twice."`
 	Login      benchLogin      `cmd:"" help:"Logins: authorize, one-time code, consent, token, userinfo."`
 	Issue      benchIssue      `cmd:"" help:"Credentials: token, nonce, key proof, credential (OpenID4VCI)."`
 	Biometrics benchBiometrics `cmd:"" help:"The engine: errors on sets of prints, times of its parts; writes a report."`

@@ -31,6 +31,7 @@ type submitted struct {
 	Application string `json:"application"`
 	State       string `json:"state"`
 	Stage       string `json:"stage,omitempty"`
+	Code        string `json:"reason_code,omitempty"`
 	Reason      string `json:"reason,omitempty"`
 	UIN         string `json:"uin_masked,omitempty"`
 	Input       string `json:"input"`
