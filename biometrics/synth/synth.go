@@ -160,7 +160,17 @@ func filter(out, in []float32, bins []uint8, filters *[turns][]tap, gain float32
 
 // impress presses a finger on a scanner.
 func impress(ridges []float32, r *rand.Rand, level float64) *image.Gray {
-	img := image.NewGray(image.Rect(0, 0, Width, Height))
+	return noisy(pressed(ridges, r, level, press{}), r, level)
+}
+
+// press is what is unusual about the way a finger is laid on: nothing, if zero.
+type press struct {
+	shiftX, shiftY float64   // of the finger, in pixels
+	damp           []float64 // what is added to the height of the ridges, by pixel
+}
+
+// pressed is the shade that each pixel should have.
+func pressed(ridges []float32, r *rand.Rand, level float64, p press) []float64 {
 	turn := r.NormFloat64() * .05 * level
 	sin, cos := math.Sincos(turn)
 	moveX, moveY := r.NormFloat64()*5*level, r.NormFloat64()*6*level
@@ -168,12 +178,16 @@ func impress(ridges []float32, r *rand.Rand, level float64) *image.Gray {
 	pressure := r.NormFloat64() * .08 * level
 	spanX, spanY := 128+r.NormFloat64()*4*level, 158+r.NormFloat64()*5*level
 	dry := cloud(r)
+	shades := make([]float64, Width*Height)
 	for y := range Height {
 		for x := range Width {
-			dx, dy := float64(x)-Width/2, float64(y)-Height/2
+			dx, dy := float64(x)-Width/2-p.shiftX, float64(y)-Height/2-p.shiftY
 			u := dx*cos - dy*sin + moveX + stretch[0]*math.Sin(dy/60+stretch[2])
 			v := dx*sin + dy*cos + moveY + stretch[1]*math.Sin(dx/55+stretch[3])
 			ridge := sample(ridges, u+w/2, v+h/2) + pressure
+			if p.damp != nil {
+				ridge += p.damp[y*Width+x]
+			}
 			edge := math.Hypot(dx/spanX, dy/spanY)
 			shade := 232.0
 			if ridge < 0 {
@@ -185,9 +199,17 @@ func impress(ridges []float32, r *rand.Rand, level float64) *image.Gray {
 			if edge > 1 {
 				shade += (240 - shade) * math.Min(1, (edge-1)*18)
 			}
-			shade += r.NormFloat64() * 5 * level
-			img.Pix[y*img.Stride+x] = uint8(max(0, min(255, shade)))
+			shades[y*Width+x] = shade
 		}
+	}
+	return shades
+}
+
+// noisy is what the scanner makes of shades.
+func noisy(shades []float64, r *rand.Rand, level float64) *image.Gray {
+	img := image.NewGray(image.Rect(0, 0, Width, Height))
+	for i, shade := range shades {
+		img.Pix[i] = uint8(max(0, min(255, shade+r.NormFloat64()*5*level)))
 	}
 	return img
 }

@@ -80,3 +80,16 @@ func TestMatesMeetAndStrangersDoNot(t *testing.T) {
 		t.Error("somebody who was removed was found")
 	}
 }
+
+// A flaw of nothing is a plain print, and every flaw changes it.
+func TestFlawsSpoilPrints(t *testing.T) {
+	plain := Print(7, 1, 1)
+	for _, flaw := range Flaws {
+		if got := Flawed(7, 1, 1, flaw, .6); bytes.Equal(got.Pix, plain.Pix) || !bytes.Equal(got.Pix, Flawed(7, 1, 1, flaw, .6).Pix) {
+			t.Errorf("%s: got the plain print, or another one the second time", flaw)
+		}
+	}
+	if !bytes.Equal(Flawed(7, 1, 1, Dry, 0).Pix, plain.Pix) {
+		t.Error("a print that is dry by nothing is not the plain one")
+	}
+}
