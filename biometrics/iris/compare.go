@@ -2,23 +2,19 @@ package iris
 
 import (
 	"math"
-	"math/bits"
 
 	"github.com/plinth-id/plinth/biometrics"
 )
 
 // Heads are held upright to within 22.5 degrees of one another: 8 columns.
-const (
-	maxShift  = 8
-	rotations = 2*maxShift + 1
-	spare     = maxShift / perWord // words that a shift reaches on either side
-)
+const maxShift = 8
 
 // Theory (Daugman 2004, 2007): the bits of two different eyes agree as tosses of a
 // coin do, of which neighbours hang together. A comparison of usualBits of them has
-// the spread of freedom independent ones.
+// the spread of freedom independent ones. Daugman's code has 249; ours showed 160 to
+// 192 between synthetic eyes of three levels and 193 between real ones.
 const (
-	freedom   = 249
+	freedom   = 150
 	usualBits = 911
 	leastBits = 512
 )
@@ -44,38 +40,21 @@ func Distance(a, b Code) (distance float64, seen int) { return best(&a, &b) }
 
 // best tries all rotations and takes the one that says most.
 func best(a, b *Code) (distance float64, seen int) {
-	// All rotations by less than a word, with room for those by whole words.
-	var turned, masked [perWord][words + 2*spare]uint64
-	for r := range perWord {
-		for i := range words + 2*spare {
-			at, next := (i+words-spare)%words, (i+words-spare+1)%words
-			turned[r][i] = a.bits[at]>>(r*perColumn) | a.bits[next]<<(64-r*perColumn)
-			masked[r][i] = a.mask[at]>>(r*perColumn) | a.mask[next]<<(64-r*perColumn)
-		}
-	}
+	var f fanned
+	f.spread(a)
+	var differ, both [rotations]int
+	count(&f, b, &differ, &both)
 	distance, least := 1., math.Inf(1)
-	for shift := range rotations {
-		word, r := shift/perWord, shift%perWord
-		differ, both := differing((*[words]uint64)(turned[r][word:]), (*[words]uint64)(masked[r][word:]), b)
-		if both < leastBits {
+	for shift, n := range both {
+		if n < leastBits {
 			continue
 		}
-		raw := float64(differ) / float64(both)
-		if n := normalised(raw, both); n < least {
-			distance, seen, least = raw, both, n
+		raw := float64(differ[shift]) / float64(n)
+		if v := normalised(raw, n); v < least {
+			distance, seen, least = raw, n, v
 		}
 	}
 	return distance, seen
-}
-
-// differing counts the bits that differ among those seen in both, and these.
-func differing(turned, masked *[words]uint64, b *Code) (differ, both int) {
-	for i := range words {
-		seen := masked[i] & b.mask[i]
-		both += bits.OnesCount64(seen)
-		differ += bits.OnesCount64((turned[i] ^ b.bits[i]) & seen)
-	}
-	return differ, both
 }
 
 // normalised is a distance as if usualBits had been compared: a small one of few

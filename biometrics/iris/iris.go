@@ -7,6 +7,7 @@ package iris
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 
 	"github.com/plinth-id/plinth/biometrics"
 )
@@ -71,6 +72,14 @@ func ParseCode(raw []byte) (Code, error) {
 
 // Empty tells whether nothing was seen: such a code matches nothing.
 func (c Code) Empty() bool { return c.mask == [words]uint64{} }
+
+// seen is the number of bits that were seen.
+func (c *Code) seen() (n int) {
+	for _, word := range c.mask {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
 
 // Threshold is the score from which two codes are taken for one eye in a
 // comparison of one with one: a false match in ten thousand.

@@ -13,6 +13,7 @@ type Flaw string
 const (
 	Dry       Flaw = "dry"     // thin ridges, full of gaps
 	Wet       Flaw = "wet"     // thick ridges that run into one another
+	Worn      Flaw = "worn"    // by work or age: patches without ridges, creases
 	Partial   Flaw = "partial" // only a part of the finger was laid on
 	Moved     Flaw = "moved"   // smeared in one direction
 	Faint     Flaw = "faint"   // hardly darker than the paper
@@ -21,32 +22,49 @@ const (
 )
 
 // Flaws are all of them.
-var Flaws = []Flaw{Dry, Wet, Partial, Moved, Faint, OffCentre, Inverted}
+var Flaws = []Flaw{Dry, Wet, Worn, Partial, Moved, Faint, OffCentre, Inverted}
 
-// Flawed makes one impression of a finger with a flaw, from 0, none, to 1, where
-// hardly anything is left.
-func Flawed(seed int64, impression, level int, flaw Flaw, amount float64) *image.Gray {
-	amount = max(0, min(1, amount))
+// Spoil is how much of each flaw a print has, from 0, none, to 1, where hardly
+// anything is left.
+type Spoil map[Flaw]float64
+
+// Flawed makes one impression of a finger with flaws.
+func Flawed(seed int64, impression, level int, of Spoil) *image.Gray {
 	r := rand.New(rand.NewPCG(uint64(seed), uint64(impression)+1<<32))
 	own := rand.New(rand.NewPCG(uint64(seed), uint64(impression)+3<<32))
 	p := press{}
-	switch flaw {
-	case OffCentre:
+	if amount := of[OffCentre]; amount > 0 {
 		side := 1 - 2*float64(own.IntN(2))
 		p.shiftX, p.shiftY = side*Width*.62*amount, Height*.25*amount*(own.Float64()-.5)
-	case Dry, Wet:
-		p.damp = skin(own, flaw, amount)
+	}
+	for _, flaw := range Flaws[:3] {
+		if amount := of[flaw]; amount > 0 {
+			p.damp = skin(p.damp, own, flaw, amount)
+		}
+	}
+	if amount := of[Worn]; amount > 0 {
+		crease(p.damp, own, amount)
 	}
 	shades := pressed(grow(seed), r, float64(level), p)
+	for _, flaw := range Flaws {
+		if amount := of[flaw]; amount > 0 {
+			spoil(shades, own, flaw, amount)
+		}
+	}
+	return noisy(shades, r, float64(level))
+}
+
+// spoil does what a flaw does to the picture.
+func spoil(shades []float64, r *rand.Rand, flaw Flaw, amount float64) {
 	switch flaw {
 	case Wet:
 		darken(shades, 1-.45*amount)
 	case Dry:
 		lighten(shades, 1-.35*amount)
 	case Partial:
-		cut(shades, own, amount)
+		cut(shades, r, amount)
 	case Moved:
-		smear(shades, own.Float64()*math.Pi, 1+24*amount)
+		smear(shades, r.Float64()*math.Pi, 1+24*amount)
 	case Faint:
 		lighten(shades, 1-.95*amount)
 	case Inverted:
@@ -54,19 +72,23 @@ func Flawed(seed int64, impression, level int, flaw Flaw, amount float64) *image
 			shades[i] = 255 - shades[i]
 		}
 	}
-	return noisy(shades, r, float64(level))
 }
 
-// skin is how much higher (drier) or lower (wetter) the ridges stand at each pixel.
-func skin(r *rand.Rand, flaw Flaw, amount float64) []float64 {
-	const grain = 3 // pixels
-	cols := Width/grain + 2
-	fine := make([]float64, cols*(Height/grain+2))
+// skin adds how much higher (drier) or lower (wetter) the ridges stand at each pixel.
+func skin(to []float64, r *rand.Rand, flaw Flaw, amount float64) []float64 {
+	grain := 3. // pixels
+	if flaw == Worn {
+		grain = 4.5 // half a ridge's period: what spoils ridges most
+	}
+	cols := int(Width/grain) + 2
+	fine := make([]float64, cols*(int(Height/grain)+2))
 	for i := range fine {
 		fine[i] = r.NormFloat64()
 	}
 	broad := cloud(r)
-	out := make([]float64, Width*Height)
+	if to == nil {
+		to = make([]float64, Width*Height)
+	}
 	for y := range Height {
 		for x := range Width {
 			u, v := float64(x)/grain, float64(y)/grain
@@ -74,14 +96,32 @@ func skin(r *rand.Rand, flaw Flaw, amount float64) []float64 {
 			fx, fy := u-float64(i), v-float64(j)
 			f := (fine[j*cols+i]*(1-fx)+fine[j*cols+i+1]*fx)*(1-fy) + (fine[(j+1)*cols+i]*(1-fx)+fine[(j+1)*cols+i+1]*fx)*fy
 			b := broad[(y/8)*(Width/8+1)+x/8]
-			if flaw == Dry {
-				out[y*Width+x] = amount * (.35 + .75*f + .25*b)
-			} else {
-				out[y*Width+x] = -amount * (.6 + .6*math.Abs(f) + .4*b)
+			switch flaw {
+			case Dry:
+				to[y*Width+x] += amount * (.35 + .75*f + .25*b)
+			case Wet:
+				to[y*Width+x] -= amount * (.6 + .6*math.Abs(f) + .4*b)
+			default:
+				to[y*Width+x] += amount * f * max(0, 2.4+1.6*b)
 			}
 		}
 	}
-	return out
+	return to
+}
+
+// crease draws white lines through the ridges.
+func crease(to []float64, r *rand.Rand, amount float64) {
+	for range int(12 * amount) {
+		sin, cos := math.Sincos(r.Float64() * math.Pi)
+		x0, y0, wide := r.Float64()*Width, r.Float64()*Height, 1.5+r.Float64()*2.5
+		for y := range Height {
+			for x := range Width {
+				if math.Abs((float64(x)-x0)*cos+(float64(y)-y0)*sin) < wide {
+					to[y*Width+x] += 2
+				}
+			}
+		}
+	}
 }
 
 // darken brings the light parts of the print down, as moisture between ridges does.

@@ -85,11 +85,11 @@ func TestMatesMeetAndStrangersDoNot(t *testing.T) {
 func TestFlawsSpoilPrints(t *testing.T) {
 	plain := Print(7, 1, 1)
 	for _, flaw := range Flaws {
-		if got := Flawed(7, 1, 1, flaw, .6); bytes.Equal(got.Pix, plain.Pix) || !bytes.Equal(got.Pix, Flawed(7, 1, 1, flaw, .6).Pix) {
+		if got := Flawed(7, 1, 1, Spoil{flaw: .6}); bytes.Equal(got.Pix, plain.Pix) || !bytes.Equal(got.Pix, Flawed(7, 1, 1, Spoil{flaw: .6}).Pix) {
 			t.Errorf("%s: got the plain print, or another one the second time", flaw)
 		}
 	}
-	if !bytes.Equal(Flawed(7, 1, 1, Dry, 0).Pix, plain.Pix) {
+	if !bytes.Equal(Flawed(7, 1, 1, Spoil{Dry: 0}).Pix, plain.Pix) {
 		t.Error("a print that is dry by nothing is not the plain one")
 	}
 }
