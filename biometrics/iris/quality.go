@@ -24,7 +24,7 @@ func judge(p *plane, e *eye, s *sheet, times int) biometrics.Quality {
 	}{
 		{"eyelids closed", 100 * (total - s.lidded) / total, 30, 90},
 		{"glare", 100 * (total - s.glaring) / total, 75, 98},
-		{"off centre", 100 * (total - s.outside) / total, 65, 98},
+		{"off centre", 100 * (total - s.outside) / total, 75, 98},
 		{"too small", 2 * e.limbus.r * times, 90, 210},
 		{"blurred", e.sharpness(p), 22, 48},
 		{"pupil too large", 100 - dilation, 22, 48},
