@@ -50,9 +50,11 @@ func within(points []point) []uint64 {
 		long := math.Sqrt(float64(dx*dx) + float64(dy*dy))
 		// Outwards is to the left of the way round.
 		bearing := int(math.Round(math.Atan2(dx, -dy) * 256 / (2 * math.Pi)))
+		near := long * margins
 		for k, p := range points {
 			away := float64(float64(p.x()-a.x())*dy) + float64(float64(p.y()-a.y())*dx) // times long, inwards
-			if distance := int(away / long); distance >= 0 && distance < margins {
+			if away < near { // seldom: most minutiae lie further inside
+				distance := max(0, int(away/long))
 				valid[k] &^= outside[uint8(bearing-int(p.direction())+128/bearings)>>2][distance]
 			}
 		}

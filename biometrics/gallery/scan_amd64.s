@@ -55,6 +55,7 @@ TEXT ·scanAVX512(SB), NOSPLIT, $0-36
 	VPBROADCASTQ DX, Z29
 
 next512:
+	PREFETCHT0 2304(BX) // where the next finger begins, about
 	VPBROADCASTQ (BX), Z18
 	VPBROADCASTQ 8(BX), Z19
 	VPBROADCASTQ 16(BX), Z20
@@ -144,6 +145,7 @@ TEXT ·scanAVX2(SB), NOSPLIT, $0-36
 	XORQ DX, DX
 
 next2:
+	PREFETCHT0 2304(BX) // where the next finger begins, about
 	VPBROADCASTQ (BX), Y0
 	VPBROADCASTQ 8(BX), Y1
 	VPBROADCASTQ 16(BX), Y2

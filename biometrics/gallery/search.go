@@ -28,14 +28,14 @@ func (d depth) passing(size, fingers int) int {
 	case fingers < 4:
 		share = 100
 	case fingers < 6:
-		share = 50
+		share = 30
 	}
 	return max(d.coarse, size*share/1000)
 }
 
-// grown is a number of people to keep that grows to three times as many when there
-// are a million.
-func grown(least, size int) int { return least + min(2*least, 2*least*size/1_000_000) }
+// grown is a number of people to keep that grows to twice as many when there are a
+// million.
+func grown(least, size int) int { return least + min(least, least*size/1_000_000) }
 
 // Search compares a person with all who stand before a place in line and gives
 // the most similar, the best first. Fingers are compared with those of the same
