@@ -53,7 +53,7 @@ func within(points []point) []uint64 {
 		near := long * margins
 		for k, p := range points {
 			away := float64(float64(p.x()-a.x())*dy) + float64(float64(p.y()-a.y())*dx) // times long, inwards
-			if away < near { // seldom: most minutiae lie further inside
+			if away < near {                                                            // seldom: most minutiae lie further inside
 				distance := max(0, int(away/long))
 				valid[k] &^= outside[uint8(bearing-int(p.direction())+128/bearings)>>2][distance]
 			}
