@@ -1,6 +1,8 @@
 package finger
 
 import (
+	"errors"
+
 	"github.com/plinth-id/plinth/biometrics"
 )
 
@@ -13,6 +15,18 @@ const (
 // Extract makes a template of an image, with a quality and its reasons.
 // ErrNoFinger is for what is no print: paper, noise, text, a face.
 func Extract(img *Image) (Template, biometrics.Quality, error) {
+	t, m, err := extract(img)
+	switch {
+	case errors.Is(err, biometrics.ErrNoFinger):
+		return Template{}, absent(img), err
+	case err != nil:
+		return Template{}, biometrics.Quality{}, err
+	}
+	return t, m.quality(), nil
+}
+
+// extract makes a template, and measures by which its quality is told.
+func extract(img *Image) (Template, measures, error) {
 	w, h := img.Width, img.Height
 	norm := normalised(img)
 	f := newField(w, h)
@@ -23,52 +37,26 @@ func Extract(img *Image) (Template, biometrics.Quality, error) {
 	e = enhanced(norm, w, h, f)
 	f.liken(norm, e, w, h)
 	f.segment()
-	blocks, coherence := f.area()
-	if blocks < leastBlocks {
-		return Template{}, biometrics.Quality{Reasons: []string{"no ridges"}}, biometrics.ErrNoFinger
+	if f.area() < leastBlocks {
+		return Template{}, measures{}, biometrics.ErrNoFinger
 	}
 	on := dark(e, w, h, f)
 	thin(on, w, h)
 	t, err := New(w, h, detect(on, w, h, f))
 	if err != nil {
-		return Template{}, biometrics.Quality{}, err
+		return Template{}, measures{}, err
 	}
 	t.flow = f.flow()
 	if t.Len() < leastMinutiae {
-		return Template{}, biometrics.Quality{Reasons: []string{"no ridges"}}, biometrics.ErrNoFinger
+		return Template{}, measures{}, biometrics.ErrNoFinger
 	}
-	return t, judged(blocks, coherence, t.Len()), nil
+	return t, measured(img, f, t.minutiae), nil
 }
 
-// area counts the blocks with ridges and their mean coherence.
-func (f *field) area() (blocks int, coherence float64) {
-	for b, in := range f.mask {
-		if in {
-			blocks++
-			coherence += float64(f.coherence[b])
-		}
+// area counts the blocks with ridges.
+func (f *field) area() (blocks int) {
+	for _, in := range f.mask {
+		blocks += one(in)
 	}
-	if blocks > 0 {
-		coherence /= float64(blocks)
-	}
-	return blocks, coherence
-}
-
-// judged is a first measure of quality: how much of the finger there is, and how
-// clearly its ridges run.
-func judged(blocks int, coherence float64, minutiae int) biometrics.Quality {
-	area := min(1, float64(blocks)/1100)
-	clear := min(1, max(0, (coherence-.35)/.45))
-	many := min(1, float64(minutiae)/35)
-	q := biometrics.Quality{Value: int(100 * (.35*area + .45*clear + .2*many))}
-	if area < .4 {
-		q.Reasons = append(q.Reasons, "partial")
-	}
-	if clear < .35 {
-		q.Reasons = append(q.Reasons, "unclear")
-	}
-	if many < .4 {
-		q.Reasons = append(q.Reasons, "few minutiae")
-	}
-	return q
+	return blocks
 }
