@@ -52,8 +52,9 @@ func within(points []point) []uint64 {
 		bearing := int(math.Round(math.Atan2(dx, -dy) * 256 / (2 * math.Pi)))
 		near := long * margins
 		for k, p := range points {
-			away := float64(float64(p.x()-a.x())*dy) + float64(float64(p.y()-a.y())*dx) // times long, inwards
-			if away < near {                                                            // seldom: most minutiae lie further inside
+			// Inwards, times long. Most minutiae lie far inside.
+			away := float64(float64(p.x()-a.x())*dy) + float64(float64(p.y()-a.y())*dx)
+			if away < near {
 				distance := max(0, int(away/long))
 				valid[k] &^= outside[uint8(bearing-int(p.direction())+128/bearings)>>2][distance]
 			}
