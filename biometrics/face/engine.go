@@ -9,8 +9,8 @@ import (
 	"github.com/plinth-id/plinth/biometrics"
 )
 
-// Engine recognises faces. None is shipped: Remote speaks to an SDK over HTTP, Model
-// (built with the tag onnx) runs a network that the deployer gives.
+// Engine recognises faces. None is shipped: Remote speaks to an SDK over HTTP, Network
+// runs a model that the deployer gives (OpenModel, in a build with the tag onnx).
 type Engine interface {
 	// Extract makes the template of a face.
 	Extract(ctx context.Context, img *Image) ([]byte, error)

@@ -176,6 +176,7 @@ func TestBrokenSDKIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	img := FromImage(usual().draw())
 	for name, answer := range map[string]string{
 		"nothing": "", "no JSON": "<html>", "an error": `{"response":null,"errors":[{"errorCode":"BIOSDK_LIB_EXCEPTION"}]}`,
 		"no decision": `{"response":[]}`, "of another modality": `{"response":[{"decisions":{"IRIS":{"match":"MATCHED"}}}]}`,
@@ -192,7 +193,7 @@ func TestBrokenSDKIsAnError(t *testing.T) {
 		if score, err := remote.Compare(t.Context(), []byte("a"), []byte("a")); !errors.Is(err, ErrEngine) || score != 0 {
 			t.Errorf("%s: got %v, %v", name, score, err)
 		}
-		if _, err := remote.Extract(t.Context(), FromImage(usual().draw())); !errors.Is(err, ErrEngine) {
+		if _, err := remote.Extract(t.Context(), img); !errors.Is(err, ErrEngine) {
 			t.Errorf("%s, extracting: got %v", name, err)
 		}
 		server.Close()

@@ -30,6 +30,7 @@ type Remote struct {
 	// Similarity names what the SDK calls the similarity, in the analyticsInfo of a
 	// decision. Where it is empty its verdict is taken: 1 for MATCHED, 0 for NOT_MATCHED.
 	Similarity string
+	Now        func() time.Time // nil means time.Now
 
 	client      *http.Client
 	base        *url.URL
@@ -97,6 +98,13 @@ func recordOf(bdb []byte, level string, at time.Time) segments {
 	}, bdb}}}
 }
 
+func (r *Remote) now() time.Time {
+	if r.Now == nil {
+		return time.Now().UTC()
+	}
+	return r.Now().UTC()
+}
+
 // Extract sends a face record of the image and returns the template that the SDK makes.
 func (r *Remote) Extract(ctx context.Context, img *Image) ([]byte, error) {
 	if img == nil || img.pixels == nil {
@@ -112,7 +120,7 @@ func (r *Remote) Extract(ctx context.Context, img *Image) ([]byte, error) {
 	}
 	var answer segments
 	err = r.ask(ctx, "extract-template", map[string]any{
-		"sample": recordOf(record, "RAW", time.Now().UTC()), "modalitiesToExtract": []string{modality}, "flags": map[string]string{},
+		"sample": recordOf(record, "RAW", r.now()), "modalitiesToExtract": []string{modality}, "flags": map[string]string{},
 	}, &answer)
 	if err != nil {
 		return nil, err
@@ -139,7 +147,7 @@ func (r *Remote) Compare(ctx context.Context, a, b []byte) (biometrics.Score, er
 	if len(a) == 0 || len(b) == 0 {
 		return 0, nil // nothing matches nothing
 	}
-	now := time.Now().UTC()
+	now := r.now()
 	var answer []decision
 	err := r.ask(ctx, "match", map[string]any{
 		"sample": recordOf(a, "PROCESSED", now), "gallery": []segments{recordOf(b, "PROCESSED", now)},
