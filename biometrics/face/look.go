@@ -47,9 +47,9 @@ type sighted struct {
 }
 
 // Two things that frontal faces have, at a size at which beards, glasses and noise
-// are blurred: two darker places side by side under a lighter brow, with a lighter
-// nose between them and lighter cheeks below; and sides that mirror each other. Much
-// else has one of them. This refuses what is certainly no portrait; it promises
+// are blurred: two darker places side by side with a lighter nose between them and
+// lighter cheeks below; and sides that mirror each other. (Hair and scarves hide brows.)
+// Much else has one of them. This refuses what is certainly no portrait; it promises
 // nothing of what it lets pass.
 const (
 	leastContrast = 6
@@ -81,7 +81,7 @@ func (s small) eyesAt(x, y, half int) float64 {
 	r := max(1, half/3)
 	left, right := s.mean(x-half, y, r, r/2), s.mean(x+half, y, r, r/2)
 	dark := max(left, right)
-	light := min(s.mean(x, y, max(0, r-1), r/2), s.mean(x-half, y+half*9/10, r, r/2), s.mean(x+half, y+half*9/10, r, r/2), s.mean(x, y-half, r, r/2))
+	light := min(s.mean(x, y, max(0, r-1), r/2), s.mean(x-half, y+half*9/10, r, r/2), s.mean(x+half, y+half*9/10, r, r/2))
 	if math.Abs(left-right) > 40 {
 		return 0
 	}

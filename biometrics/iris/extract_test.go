@@ -237,7 +237,8 @@ func TestWhatIsNoEyeHasNoCode(t *testing.T) {
 	}
 	for name, img := range map[string]*Image{
 		"nothing": nil, "no pixels": {}, "one pixel": flat(1, 1, 0), "fewer pixels than it says": {640, 480, make([]uint8, 100)},
-		"white": flat(640, 480, 255), "black": flat(640, 480, 0), "a line": flat(100000, 1, 7), "noise": noise, "text": text,
+		"white": flat(640, 480, 255), "black": flat(640, 480, 0), "a line": flat(100000, 1, 7),
+		"a strip": flat(101, 160000, 90), "noise": noise, "text": text,
 		"a fingerprint": FromImage(synth.Print(1, 0, 1)), "a face": face(),
 	} {
 		code, quality, err := Extract(img)
@@ -336,6 +337,46 @@ func (img *Image) cut(from, to int) *Image {
 		out.Pix = append(out.Pix, img.Pix[y*img.Width+from:y*img.Width+to]...)
 	}
 	return out
+}
+
+// An image cropped to the eye, the lids made grey and the white even, as devices send
+// it for authentication, is of the eye that the whole image is of.
+func TestCroppedAndMaskedIsTheSameEye(t *testing.T) {
+	whole := FromImage(synth.Eye(1, 0, 1))
+	want, _, err := Extract(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked := changed(whole, func(x, y int, v uint8) uint8 {
+		dx, dy := x-311, y-265
+		switch {
+		case dy < -90+dx*dx/600 || dy > 95-dx*dx/600:
+			return 128
+		case dx*dx+dy*dy > 115*115:
+			return 200
+		}
+		return v
+	}).cut(311-190, 311+190)
+	got, quality, err := Extract(masked)
+	if score := Compare(got, want); err != nil || score < 10 || quality.Value < 60 {
+		t.Errorf("got a score of %v, quality %+v, %v", score, quality, err)
+	}
+}
+
+func TestLargerImageIsTheSameEye(t *testing.T) {
+	whole := FromImage(synth.Eye(1, 0, 1))
+	want, _, err := Extract(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	double := &Image{2 * whole.Width, 2 * whole.Height, make([]uint8, 4*len(whole.Pix))}
+	for i := range double.Pix {
+		double.Pix[i] = whole.Pix[i/double.Width/2*whole.Width+i%double.Width/2]
+	}
+	got, _, err := Extract(double)
+	if score := Compare(got, want); err != nil || score < MaxScore {
+		t.Errorf("got a score of %v, %v", score, err)
+	}
 }
 
 func FuzzExtract(f *testing.F) {

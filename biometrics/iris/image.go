@@ -44,10 +44,13 @@ func decode(raw []byte) (*Image, error) {
 
 // FromRaw takes pixels as they are, one byte each, row by row.
 func FromRaw(width, height int, pix []byte) (*Image, error) {
-	if width > picture.MaxPixels || height > picture.MaxPixels || width*height > picture.MaxPixels {
+	if width < 1 || height < 1 {
+		return nil, biometrics.ErrNotAnImage
+	}
+	if !picture.Fits(width, height) {
 		return nil, biometrics.ErrTooLarge
 	}
-	if width < 1 || height < 1 || width*height != len(pix) {
+	if width*height != len(pix) {
 		return nil, biometrics.ErrNotAnImage
 	}
 	return &Image{Width: width, Height: height, Pix: pix}, nil

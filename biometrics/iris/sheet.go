@@ -153,7 +153,7 @@ func (s *sheet) code() (c Code) {
 		levels, weights := s.level(band)
 		var answers [columns][2]int64
 		var trusted [columns]bool
-		var power [2]float64
+		var power [2]int64 // of 128 answers below 2^27
 		n := 0
 		for column := range columns {
 			at := column * directions / columns
@@ -169,7 +169,7 @@ func (s *sheet) code() (c Code) {
 			if trusted[column] = seen*100 >= (2*reach+1)*leastSeen; trusted[column] {
 				n++
 				for part, a := range answers[column] {
-					power[part] += float64(a) * float64(a)
+					power[part] += a * a
 				}
 			}
 		}
@@ -177,7 +177,7 @@ func (s *sheet) code() (c Code) {
 			continue
 		}
 		for part := range 2 {
-			fragile := math.Sqrt(power[part]/float64(n)) * weak
+			fragile := math.Sqrt(float64(power[part])/float64(n)) * weak
 			for column := range columns {
 				if a := float64(answers[column][part]); trusted[column] && math.Abs(a) > fragile {
 					c.set(column, 2*band+part, a > 0)

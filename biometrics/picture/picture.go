@@ -19,7 +19,7 @@ import (
 
 // What is read at most.
 const (
-	MaxPixels  = 16 << 20
+	maxPixels  = 16 << 20
 	maxEncoded = 32 << 20
 )
 
@@ -34,7 +34,7 @@ func Decode(raw []byte) (image.Image, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", biometrics.ErrNotAnImage, err)
 		}
-		if !fits(config.Width, config.Height) {
+		if !Fits(config.Width, config.Height) {
 			return nil, biometrics.ErrTooLarge
 		}
 		decode = decodeSafely
@@ -43,14 +43,15 @@ func Decode(raw []byte) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", biometrics.ErrNotAnImage, err)
 	}
-	if b := img.Bounds(); !fits(b.Dx(), b.Dy()) {
+	if b := img.Bounds(); !Fits(b.Dx(), b.Dy()) {
 		return nil, biometrics.ErrTooLarge
 	}
 	return img, nil
 }
 
-func fits(width, height int) bool {
-	return width > 0 && height > 0 && width <= MaxPixels && height <= MaxPixels/width
+// Fits tells whether a picture of so many pixels is read.
+func Fits(width, height int) bool {
+	return width > 0 && height > 0 && width <= maxPixels && height <= maxPixels/width
 }
 
 // decodeSafely turns a panic of a decoder into an error.
