@@ -176,7 +176,9 @@ func TestBrokenSDKIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img := FromImage(usual().draw())
+	small := usual()
+	small.w, small.h = 90, 120
+	img := FromImage(small.draw())
 	for name, answer := range map[string]string{
 		"nothing": "", "no JSON": "<html>", "an error": `{"response":null,"errors":[{"errorCode":"BIOSDK_LIB_EXCEPTION"}]}`,
 		"no decision": `{"response":[]}`, "of another modality": `{"response":[{"decisions":{"IRIS":{"match":"MATCHED"}}}]}`,

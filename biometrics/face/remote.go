@@ -111,7 +111,8 @@ func (r *Remote) Extract(ctx context.Context, img *Image) ([]byte, error) {
 		return nil, ErrNoFace
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, img.pixels); err != nil {
+	quick := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := quick.Encode(&b, img.pixels); err != nil {
 		return nil, fmt.Errorf("face: writing an image: %w", err)
 	}
 	record, err := iso.WriteImage(iso.Image{Position: biometrics.FullFace, Codec: iso.PNG, Width: img.Width, Height: img.Height, Quality: -1, Data: b.Bytes()})
