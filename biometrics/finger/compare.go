@@ -17,7 +17,7 @@ type pair struct {
 
 // scratch is the working space of one comparison.
 type scratch struct {
-	likes   [MaxMinutiae * MaxMinutiae]uint8 // of each pair of minutiae, in 1/levels
+	likes   [MaxMinutiae * likesRow]uint8 // of each pair of minutiae, in 1/levels
 	order   [MaxMinutiae * MaxMinutiae]uint16
 	pairs   []pair
 	fits    [mostPairs * mostPairs]float32
@@ -38,6 +38,7 @@ const (
 	// leastPairs is what relaxation needs.
 	leastPairs = 4
 	levels     = 240
+	likesRow   = (MaxMinutiae + lanes - 1) / lanes * lanes
 	leastLike  = levels * 3 / 10
 )
 
@@ -103,11 +104,11 @@ var counting = func() (n [MaxMinutiae + 1]int) {
 // choose takes the pairs with the most similar neighbourhoods, each minutia once.
 func (s *scratch) choose(a, b *Template) {
 	var count [levels + 1]int32
-	for i := range a.cylinders {
-		row := s.likes[i*MaxMinutiae:][:len(b.cylinders)]
-		for j := range b.cylinders {
-			row[j] = uint8(alike(&a.cylinders[i], &b.cylinders[j]) * levels)
-			count[row[j]]++
+	for i := range a.cylinders.n {
+		one := a.cylinders.at(i)
+		likes(s.likes[i*likesRow:], &one, b.cylinders)
+		for _, like := range s.likes[i*likesRow:][:b.cylinders.n] {
+			count[like]++
 		}
 	}
 	// In their order, by counting: the most alike first, then by minutiae.
@@ -115,10 +116,10 @@ func (s *scratch) choose(a, b *Template) {
 	for level := levels; level >= leastLike; level-- {
 		count[level], at = at, at+count[level]
 	}
-	for i := range a.cylinders {
-		for j, like := range s.likes[i*MaxMinutiae:][:len(b.cylinders)] {
+	for i := range a.cylinders.n {
+		for j, like := range s.likes[i*likesRow:][:b.cylinders.n] {
 			if like >= leastLike {
-				s.order[count[like]] = uint16(i*MaxMinutiae + j)
+				s.order[count[like]] = uint16(i*likesRow + j)
 				count[like]++
 			}
 		}
@@ -131,7 +132,7 @@ func (s *scratch) choose(a, b *Template) {
 		if len(s.pairs) == limit {
 			break
 		}
-		if i, j := int(k)/MaxMinutiae, int(k)%MaxMinutiae; !s.usedA[i] && !s.usedB[j] {
+		if i, j := int(k)/likesRow, int(k)%likesRow; !s.usedA[i] && !s.usedB[j] {
 			s.usedA[i], s.usedB[j] = true, true
 			like := float32(s.likes[k]) / levels
 			s.pairs = append(s.pairs, pair{a: i, b: j, start: like, value: like})
@@ -233,7 +234,8 @@ func Pairs(a, b Template) []Match {
 	s.raw(&a, &b)
 	matches := make([]Match, len(s.met))
 	for i, p := range s.met {
-		matches[i] = Match{p.a, p.b, alike(&a.cylinders[p.a], &b.cylinders[p.b])}
+		one, other := a.cylinders.at(p.a), b.cylinders.at(p.b)
+		matches[i] = Match{p.a, p.b, float32(like(&one, &other)) / levels}
 	}
 	return matches
 }

@@ -25,7 +25,6 @@ const (
 type cylinder struct {
 	bits [layers]uint64
 	seen uint64 // places that the print covers
-	ones int
 }
 
 // The sizes of tables in fixed point.
@@ -81,11 +80,11 @@ type point struct {
 	to   uint8 // direction, 1/256 of a turn
 }
 
-func cylindersOf(points []point) []cylinder {
-	all := make([]cylinder, len(points))
+func cylindersOf(points []point) cylinders {
+	all := newCylinders(len(points))
 	ring := hull(points)
 	for i := range points {
-		all[i] = cylinderOf(points, i, ring)
+		all.set(i, cylinderOf(points, i, ring))
 	}
 	return all
 }
@@ -115,7 +114,6 @@ func cylinderOf(points []point, i int, ring []edge) (c cylinder) {
 			}
 		}
 		c.bits[k] &= c.seen
-		c.ones += bits.OnesCount64(c.bits[k])
 	}
 	return c
 }
@@ -212,40 +210,3 @@ func covered(m point, ring []edge) (seen uint64) {
 	return seen
 }
 
-// roots are the square roots of the bit counts that occur.
-var roots = func() (r [across*across*layers + 1]float32) {
-	for i := range r {
-		r[i] = root(float32(i))
-	}
-	return r
-}()
-
-// alike is the similarity of two neighbourhoods where both were seen, 0 to 1.
-func alike(a, b *cylinder) float32 {
-	both := a.seen & b.seen
-	if bits.OnesCount64(both) < leastSeen {
-		return 0
-	}
-	differ := 0
-	for k := range layers {
-		differ += bits.OnesCount64((a.bits[k] ^ b.bits[k]) & both)
-	}
-	onesA, onesB := a.ones, b.ones
-	if both != a.seen {
-		onesA = a.onesAt(both)
-	}
-	if both != b.seen {
-		onesB = b.onesAt(both)
-	}
-	if onesA+onesB == 0 {
-		return 0
-	}
-	return max(0, 1-roots[differ]/(roots[onesA]+roots[onesB]))
-}
-
-func (c *cylinder) onesAt(places uint64) (n int) {
-	for k := range layers {
-		n += bits.OnesCount64(c.bits[k] & places)
-	}
-	return n
-}

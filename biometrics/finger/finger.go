@@ -35,7 +35,7 @@ type Template struct {
 	// For comparing.
 	points    []point
 	box       box
-	cylinders []cylinder
+	cylinders cylinders
 }
 
 // Threshold is the score from which two prints are taken for one finger in a

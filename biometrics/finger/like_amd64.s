@@ -1,0 +1,80 @@
+#include "textflag.h"
+
+DATA ·one32+0(SB)/4, $0x3f800000 // 1
+GLOBL ·one32(SB), RODATA|NOPTR, $4
+DATA ·levels32+0(SB)/4, $0x43700000 // 240, levels in compare.go
+GLOBL ·levels32(SB), RODATA|NOPTR, $4
+
+// LAYER counts, in eight lanes of b at once, what differs in one word (Z10), and what
+// each of the two has (Z11, Z12), where both were seen (Z8).
+#define LAYER(mine) \
+	VPANDQ (SI), Z8, Z1 \
+	VPANDQ mine, Z8, Z2 \
+	VPXORQ Z1, Z2, Z3 \
+	VPOPCNTQ Z1, Z1 \
+	VPOPCNTQ Z2, Z2 \
+	VPOPCNTQ Z3, Z3 \
+	VPADDQ Z3, Z10, Z10 \
+	VPADDQ Z2, Z11, Z11 \
+	VPADDQ Z1, Z12, Z12 \
+	ADDQ R8, SI
+
+// func likesAVX512(out *uint8, a *cylinder, words *uint64, stride, leastSeen int)
+TEXT ·likesAVX512(SB), NOSPLIT, $0-40
+	MOVQ out+0(FP), DI
+	MOVQ a+8(FP), AX
+	MOVQ words+16(FP), BX
+	MOVQ stride+24(FP), CX
+	MOVQ leastSeen+32(FP), DX
+	VPBROADCASTQ 0(AX), Z20
+	VPBROADCASTQ 8(AX), Z21
+	VPBROADCASTQ 16(AX), Z22
+	VPBROADCASTQ 24(AX), Z23
+	VPBROADCASTQ 32(AX), Z24
+	VPBROADCASTQ 40(AX), Z25
+	VPBROADCASTQ 48(AX), Z26 // seen
+	VPBROADCASTQ DX, Z27
+	VBROADCASTSS ·one32(SB), Y28
+	VBROADCASTSS ·levels32(SB), Y29
+	VPXORQ Z30, Z30, Z30
+	MOVQ CX, R8
+	SHLQ $3, R8              // bytes from word to word
+	MOVQ R8, R9
+	IMULQ $6, R9             // to what was seen
+loop:
+	VPANDQ (BX)(R9*1), Z26, Z8
+	VPOPCNTQ Z8, Z9
+	VPCMPUQ $5, Z27, Z9, K1  // at least
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	MOVQ BX, SI
+	LAYER(Z20)
+	LAYER(Z21)
+	LAYER(Z22)
+	LAYER(Z23)
+	LAYER(Z24)
+	LAYER(Z25)
+	VPORQ Z11, Z12, Z13
+	VPTESTMQ Z13, Z13, K1, K2
+	VCVTUQQ2PS Z10, Y10
+	VCVTUQQ2PS Z11, Y11
+	VCVTUQQ2PS Z12, Y12
+	VSQRTPS Y10, Y10
+	VSQRTPS Y11, Y11
+	VSQRTPS Y12, Y12
+	VADDPS Y12, Y11, Y11
+	VDIVPS Y11, Y10, Y10
+	VSUBPS Y10, Y28, Y10
+	VMAXPS Y30, Y10, Y10
+	VMULPS Y29, Y10, Y10
+	VCVTTPS2DQ Y10, Y10
+	VMOVDQU32.Z Y10, K2, Y10
+	VPMOVDB Y10, X10
+	VMOVQ X10, (DI)
+	ADDQ $64, BX
+	ADDQ $8, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
