@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -14,8 +15,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/evaluation"
 	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iris"
 	"github.com/plinth-id/plinth/biometrics/iso"
 	"github.com/plinth-id/plinth/biometrics/synth"
 	"github.com/plinth-id/plinth/biometrics/wsq"
@@ -25,7 +28,7 @@ type benchBiometrics struct {
 	Out     string            `short:"o" required:"" type:"path" help:"Directory for report.md, report.json and the curves."`
 	Set     map[string]string `help:"Sets of your own, by name: pairs.csv as plinth biometrics report takes it."`
 	Records string            `type:"existingdir" help:"ISO/IEC 19794 image records, to time their codecs."`
-	Fingers int               `default:"60" help:"How many synthetic fingers of each level, two impressions each."`
+	Fingers int               `default:"60" help:"How many synthetic fingers of each level, two impressions each; of eyes half as many."`
 }
 
 // engineReport is what report.json holds.
@@ -73,18 +76,21 @@ func (c *benchBiometrics) Run(ctx context.Context) error {
 		}
 		r.Sets = append(r.Sets, m)
 	}
-	var made []*finger.Image
+	var made samples
 	for level := 1; level <= 3; level++ {
-		images, trials, err := synthetic(ctx, c.Fingers, level)
+		prints, eyes, err := made.add(ctx, c.Fingers, level)
 		if err != nil {
 			return err
 		}
-		m := measured{Name: fmt.Sprintf("synthetic, level %d", level)}
-		if m.Report, err = evaluation.Measure(trials); err != nil {
-			return err
+		for what, trials := range map[string][]evaluation.Trial{"fingers": prints, "eyes": eyes} {
+			m := measured{Name: fmt.Sprintf("synthetic %s, level %d", what, level)}
+			if m.Report, err = evaluation.Measure(trials); err != nil {
+				return err
+			}
+			r.Sets = append(r.Sets, m)
 		}
-		made, r.Sets = append(made, images...), append(r.Sets, m)
 	}
+	slices.SortFunc(r.Sets[len(c.Set):], func(a, b measured) int { return cmp.Compare(a.Name, b.Name) })
 	var err error
 	if r.Speeds, err = c.speeds(made); err != nil {
 		return err
@@ -119,28 +125,43 @@ func measuredSet(name, file string) (measured, error) {
 	return m, err
 }
 
-// synthetic makes prints of nobody and compares all first impressions with all second ones.
-func synthetic(ctx context.Context, fingers, level int) ([]*finger.Image, []evaluation.Trial, error) {
-	images, prints := make([]*finger.Image, 2*fingers), make([]finger.Template, 2*fingers)
+// samples are prints and eyes of nobody.
+type samples struct {
+	prints []*finger.Image
+	eyes   []*iris.Image
+}
+
+// add makes samples of a level and compares all first ones with all second ones.
+func (s *samples) add(ctx context.Context, fingers, level int) (prints, eyes []evaluation.Trial, err error) {
+	images, templates := make([]*finger.Image, 2*fingers), make([]finger.Template, 2*fingers)
+	irises, codes := make([]*iris.Image, fingers), make([]iris.Code, fingers)
 	failed := make([]error, 2*fingers)
 	each(2*fingers, func(i int) {
 		if failed[i] = ctx.Err(); failed[i] != nil {
 			return
 		}
-		if images[i], failed[i] = finger.FromImage(synth.Print(int64(500_000+i/2), i%2, level), 500); failed[i] != nil {
-			return
+		// One that cannot be used matches nothing.
+		if images[i], failed[i] = finger.FromImage(synth.Print(int64(500_000+i/2), i%2, level), 500); failed[i] == nil {
+			templates[i], _, _ = finger.Extract(images[i])
 		}
-		prints[i], _, _ = finger.Extract(images[i]) // one that cannot be used matches nothing
+		if i < fingers {
+			irises[i] = iris.FromImage(synth.Eye(int64(500_000+i/2), i%2, level))
+			codes[i], _, _ = iris.Extract(irises[i])
+		}
 	})
-	if err := errors.Join(failed...); err != nil {
-		return nil, nil, err
-	}
-	trials := make([]evaluation.Trial, fingers*fingers)
-	each(len(trials), func(n int) {
-		a, b := n/fingers, n%fingers
-		trials[n] = evaluation.Trial{Score: float64(finger.Compare(prints[2*a], prints[2*b+1])), Mated: a == b}
+	s.prints, s.eyes = append(s.prints, images...), append(s.eyes, irises...)
+	return among(templates, finger.Compare), among(codes, iris.Compare), errors.Join(failed...)
+}
+
+// among compares every first sample with every second one; they stand in turns.
+func among[T any](all []T, compare func(a, b T) biometrics.Score) []evaluation.Trial {
+	n := len(all) / 2
+	trials := make([]evaluation.Trial, n*n)
+	each(len(trials), func(i int) {
+		a, b := i/n, i%n
+		trials[i] = evaluation.Trial{Score: float64(compare(all[2*a], all[2*b+1])), Mated: a == b}
 	})
-	return images, trials, nil
+	return trials
 }
 
 // work is one thing to be timed: do(i) for any i.
@@ -150,7 +171,14 @@ type work struct {
 	do    func(i int)
 }
 
-func (c *benchBiometrics) speeds(images []*finger.Image) ([]speed, error) {
+func (c *benchBiometrics) speeds(made samples) ([]speed, error) {
+	images, eyes := made.prints, made.eyes
+	var codes []iris.Code
+	for _, eye := range eyes[:min(len(eyes), 40)] {
+		if code, _, err := iris.Extract(eye); err == nil {
+			codes = append(codes, code)
+		}
+	}
 	var prints []finger.Template
 	var squeezed [][]byte
 	for _, img := range images[:min(len(images), 80)] {
@@ -163,12 +191,14 @@ func (c *benchBiometrics) speeds(images []*finger.Image) ([]speed, error) {
 		}
 		squeezed = append(squeezed, raw)
 	}
-	if len(prints) < 2 {
-		return nil, errors.New("no synthetic print could be used")
+	if len(prints) < 2 || len(codes) < 2 {
+		return nil, errors.New("no synthetic print or eye could be used")
 	}
 	all := []work{
 		{"finger: extract, 288 × 352", 300, func(i int) { _, _, _ = finger.Extract(images[i%len(images)]) }},
 		{"finger: compare 1:1", 20_000, func(i int) { finger.Compare(prints[i%len(prints)], prints[(i/7)%len(prints)]) }},
+		{"iris: extract, 640 × 480", 100, func(i int) { _, _, _ = iris.Extract(eyes[i%len(eyes)]) }},
+		{"iris: compare 1:1", 100_000, func(i int) { iris.Compare(codes[i%len(codes)], codes[(i/7)%len(codes)]) }},
 		{"wsq: decode, 288 × 352", 200, func(i int) { _, _ = wsq.Decode(squeezed[i%len(squeezed)]) }},
 	}
 	records, err := c.codecs()
