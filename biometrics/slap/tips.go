@@ -116,9 +116,10 @@ func (g *grid) columns(points []int, angle float64) (cuts []float64, clear float
 // rise is a peak of a profile after a valley.
 type rise struct{ before, valley, depth, wide float64 }
 
-// The least that a finger is wide, in blocks, and how deep a valley between two is.
+// How wide fingers are, the least in blocks, and how deep a valley between two is.
 const (
 	leastWide  = 10
+	mostWide   = 640 // pixels: an inch and a quarter
 	leastDepth = .4
 )
 
@@ -269,7 +270,7 @@ func (t *tip) place(g *grid, hand float64) {
 	}
 	slices.Sort(order)
 	slices.Sort(widths)
-	t.width = widths[len(widths)*4/5] * cell
+	t.width = min(mostWide, max(leastWide*cell, widths[len(widths)*4/5]*cell))
 	top := order[0]
 	for _, line := range order {
 		if len(lines[line]) >= 4 {
