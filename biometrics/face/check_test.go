@@ -25,7 +25,7 @@ type sitter struct {
 }
 
 func usual() sitter {
-	return sitter{w: 600, h: 800, x: .5, y: .55, head: .27, skin: color.RGBA{196, 150, 122, 255}, back: color.RGBA{214, 220, 226, 255}}
+	return sitter{w: 480, h: 640, x: .5, y: .55, head: .27, skin: color.RGBA{196, 150, 122, 255}, back: color.RGBA{214, 220, 226, 255}}
 }
 
 // eyes are where they are drawn.
@@ -78,7 +78,8 @@ func (s sitter) draw() *image.RGBA {
 func encoded(t testing.TB, img image.Image) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
+	quick := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := quick.Encode(&b, img); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -138,10 +139,10 @@ func TestLandmarksOfARecordAreJudged(t *testing.T) {
 		t.Errorf("got %+v, %v", q, err)
 	}
 	for want, eyes := range map[string]Eyes{
-		"too far away": {Left: Point{340, 330}, Right: Point{260, 330}},
-		"too close":    {Left: Point{430, 330}, Right: Point{170, 330}},
-		"head tilted":  {Left: Point{370, 350}, Right: Point{230, 310}},
-		"off centre":   {Left: Point{470, 330}, Right: Point{330, 330}},
+		"too far away": {Left: Point{280, 260}, Right: Point{200, 260}},
+		"too close":    {Left: Point{335, 260}, Right: Point{145, 260}},
+		"head tilted":  {Left: Point{295, 280}, Right: Point{185, 240}},
+		"off centre":   {Left: Point{375, 260}, Right: Point{265, 260}},
 	} {
 		img, err := Decode(record(t, s.draw(), eyes))
 		if err != nil {
@@ -198,12 +199,12 @@ func TestReasonsCanBeActedOn(t *testing.T) {
 		"too bright":    repainted(good, func(_, _ int, c color.RGBA) color.RGBA { return each(c, func(v int) int { return v*2 + 10 }) }),
 		"poor contrast": repainted(good, func(_, _ int, c color.RGBA) color.RGBA { return each(c, func(v int) int { return 100 + v/6 }) }),
 		"light from one side": repainted(good, func(x, _ int, c color.RGBA) color.RGBA {
-			return each(c, func(v int) int { return v * (60 + max(0, min(40, (300-x)/2))) / 100 })
+			return each(c, func(v int) int { return v * (60 + max(0, min(40, 240-x))) / 100 })
 		}),
-		"blurred":   blurred(good, 7),
+		"blurred":   blurred(good, 5),
 		"no colour": FromImage(good).greyOnly(),
 		"background not plain": repainted(good, func(x, y int, c color.RGBA) color.RGBA {
-			if y < 200 && (x < 80 || x > 520) && (x/20+y/20)%2 == 0 {
+			if y < 160 && (x < 64 || x > 416) && (x/20+y/20)%2 == 0 {
 				return each(c, func(v int) int { return v/3 + r.IntN(3) })
 			}
 			return c

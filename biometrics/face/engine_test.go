@@ -141,7 +141,7 @@ func TestRemoteEngineSpeaksBioSDK(t *testing.T) {
 		small := usual()
 		small.w, small.h = 300, 400
 		a, err := engine.Extract(t.Context(), FromImage(usual().draw()))
-		if err != nil || string(a) != "600x800" {
+		if err != nil || string(a) != "480x640" {
 			t.Fatalf("got the template %q, %v", a, err)
 		}
 		b, err := engine.Extract(t.Context(), FromImage(small.draw()))

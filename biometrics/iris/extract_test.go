@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -41,55 +40,37 @@ func eyes(t *testing.T, n, impression, level int) []Code {
 }
 
 // Two captures of an eye meet, and no two eyes do; a person's two eyes are two eyes.
+// What the score promises is kept: of strangers at most one in ten scores 1.
 func TestMatesMeetAndStrangersDoNot(t *testing.T) {
-	const n, level = 30, 2
+	const n, level = 20, 2
 	first, second := eyes(t, n, 0, level), eyes(t, n, 1, level)
-	missed := 0
+	notable, pairs := 0, n*(n-1)
 	var mated, strangers float64
 	for i := range n {
 		for j := range n {
 			score := Compare(first[i], second[j])
 			distance, _ := Distance(first[i], second[j])
-			switch {
-			case i == j && score < Threshold:
-				missed++
-				t.Logf("eye %d is missed: %.2f", i, score)
-			case i != j && score >= Threshold:
-				t.Errorf("eyes %d and %d match: %.2f", i, j, score)
-			}
 			if i == j {
 				mated += distance / n
-			} else {
-				strangers += distance / (n * (n - 1))
+				if score < Threshold {
+					t.Errorf("eye %d is missed: %.2f", i, score)
+				}
+				continue
+			}
+			strangers += distance / float64(pairs)
+			if score >= Threshold {
+				t.Errorf("eyes %d and %d match: %.2f", i, j, score)
+			}
+			if score >= 1 {
+				notable++
 			}
 		}
-	}
-	if missed*100 > 3*n {
-		t.Errorf("%d of %d mates were missed", missed, n)
 	}
 	if mated > .25 || strangers < .4 {
 		t.Errorf("mates are %.3f apart and strangers %.3f; want less than .25, more than .4", mated, strangers)
 	}
-}
-
-// What the score promises is kept: of strangers at most one in ten scores 1, and one
-// in a hundred 2.
-func TestScoreIsTheChanceOfAFalseMatch(t *testing.T) {
-	const n = 30
-	codes := eyes(t, n, 0, 1)
-	var scores []float64
-	for i := range n {
-		for j := range i {
-			scores = append(scores, float64(Compare(codes[i], codes[j])))
-		}
-	}
-	slices.Sort(scores)
-	for want, share := range map[float64]float64{1: .1, 2: .01} {
-		at, _ := slices.BinarySearch(scores, want)
-		got := float64(len(scores)-at) / float64(len(scores))
-		if got > share+2*math.Sqrt(share/float64(len(scores))) {
-			t.Errorf("a score of %v: got %.4f of strangers, want at most %v", want, got, share)
-		}
+	if notable*10 > pairs {
+		t.Errorf("%d of %d strangers score 1", notable, pairs)
 	}
 }
 
