@@ -16,15 +16,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/evaluation"
 	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iso"
 	"github.com/plinth-id/plinth/biometrics/synth"
 )
 
 type reportCommand struct {
 	Pairs  string `required:"" type:"existingfile" help:"CSV with the columns a,b,mated (paths; mated is 1 or 0), and person_a,person_b to leave persons out."`
 	Scores string `type:"existingfile" help:"CSV a,b,score of another engine, in the same order, to measure instead of ours."`
-	Out    string `short:"o" required:"" type:"path" help:"Directory for report.json and det.svg."`
+	Out    string `short:"o" required:"" type:"path" help:"Directory for report.json, det.svg and quality.svg."`
 }
 
 func (c *reportCommand) Run() error {
@@ -54,6 +56,16 @@ func (c *reportCommand) Run() error {
 			return unreadable(c.Pairs, err)
 		}
 	}
+	if c.Scores == "" {
+		histogram, err := qualities(c.Pairs)
+		if err != nil {
+			return unreadable(c.Pairs, err)
+		}
+		said["quality"] = histogram
+		if err := os.WriteFile(filepath.Join(c.Out, "quality.svg"), histogram.SVG(engine), 0o644); err != nil {
+			return wrongUse{err}
+		}
+	}
 	raw, err := json.MarshalIndent(said, "", "  ")
 	if err != nil {
 		return err
@@ -62,6 +74,45 @@ func (c *reportCommand) Run() error {
 		return wrongUse{err}
 	}
 	return printJSON(report)
+}
+
+// qualities are those of all images that a file of pairs names; templates have none.
+func qualities(file string) (evaluation.Histogram, error) {
+	pairs, err := readPairs(file)
+	if err != nil {
+		return evaluation.Histogram{}, err
+	}
+	var files []string
+	for _, p := range pairs {
+		files = append(files, p[0], p[1])
+	}
+	slices.Sort(files)
+	files = slices.Compact(files)
+	all, failed := make([]*biometrics.Quality, len(files)), make([]error, len(files))
+	each(len(files), func(i int) {
+		if raw, err := os.ReadFile(files[i]); err == nil && !isTemplate(raw) {
+			var q biometrics.Quality
+			_, q, failed[i] = extract(files[i])
+			all[i] = &q
+		}
+	})
+	var found []biometrics.Quality
+	unusable := 0
+	for i, q := range all {
+		if q != nil {
+			found = append(found, *q)
+			if failed[i] != nil {
+				unusable++
+			}
+		}
+	}
+	return evaluation.Qualities(found, unusable), nil
+}
+
+func isTemplate(raw []byte) bool {
+	_, native := finger.ParseTemplate(raw)
+	_, standard := iso.ReadFMR(raw)
+	return native == nil || standard == nil
 }
 
 // trialsOf compares the pairs of a file, or takes the scores that another engine gave.

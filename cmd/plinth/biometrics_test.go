@@ -30,7 +30,7 @@ func TestAnEngineIsMeasuredOnFiles(t *testing.T) {
 	if r := answerOf(t, out); r["mated"] != 4.0 || r["non_mated"] != 24.0 || r["eer"] != 0.0 {
 		t.Errorf("got %s, want four mated pairs and 24 others, told apart", out)
 	}
-	for _, file := range []string{"report.json", "det.svg"} {
+	for _, file := range []string{"report.json", "det.svg", "quality.svg"} {
 		if raw, err := os.ReadFile(filepath.Join(dir, "report", file)); err != nil || len(raw) < 200 {
 			t.Errorf("%s: got %d bytes, %v", file, len(raw), err)
 		}
