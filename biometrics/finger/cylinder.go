@@ -209,4 +209,3 @@ func covered(m point, ring []edge) (seen uint64) {
 	}
 	return seen
 }
-

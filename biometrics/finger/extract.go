@@ -18,7 +18,7 @@ func Extract(img *Image) (Template, biometrics.Quality, error) {
 	t, m, err := extract(img)
 	switch {
 	case errors.Is(err, biometrics.ErrNoFinger):
-		return Template{}, absent(img), err
+		return Template{}, absent(img, m), err
 	case err != nil:
 		return Template{}, biometrics.Quality{}, err
 	}
@@ -37,8 +37,8 @@ func extract(img *Image) (Template, measures, error) {
 	e = enhanced(norm, w, h, f)
 	f.liken(norm, e, w, h)
 	f.segment()
-	if f.area() < leastBlocks {
-		return Template{}, measures{}, biometrics.ErrNoFinger
+	if n := f.area(); n < leastBlocks {
+		return Template{}, measures{area: float64(n)}, biometrics.ErrNoFinger
 	}
 	on := dark(e, w, h, f)
 	thin(on, w, h)
@@ -47,10 +47,11 @@ func extract(img *Image) (Template, measures, error) {
 		return Template{}, measures{}, err
 	}
 	t.flow = f.flow()
+	m := measured(img, f, t.minutiae)
 	if t.Len() < leastMinutiae {
-		return Template{}, measures{}, biometrics.ErrNoFinger
+		return Template{}, m, biometrics.ErrNoFinger
 	}
-	return t, measured(img, f, t.minutiae), nil
+	return t, m, nil
 }
 
 // area counts the blocks with ridges.

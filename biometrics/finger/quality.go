@@ -96,17 +96,21 @@ const (
 
 // From where on a measure is a reason.
 const (
-	smallArea   = 660  // blocks: 4.2 cm²
-	thinRidges  = .395 // of the pixels are dark
-	thickRidges = .535
-	muchSmear   = .38
-	lowContrast = 18 // grey levels
-	muchNoise   = 3.2
-	fewRidges   = .34 // of what is seen
-	narrowest   = 5.2 // ridges, in pixels: people's are 6 to 13 pixels apart
-	widest      = 14.5
-	darkGround  = 25 // grey levels below the print
+	smallArea    = 660  // blocks: 4.2 cm²
+	thinRidges   = .395 // of the pixels are dark
+	thickRidges  = .535
+	manyGaps     = .36 // of all change of grey is along the ridges
+	thinWithGaps = .45
+	muchSmear    = .38
+	lowContrast  = 18 // grey levels
+	muchNoise    = 3.2
+	fewRidges    = .34 // of what is seen
+	narrowest    = 5.2 // ridges, in pixels: people's are 6 to 13 pixels apart
+	widest       = 14.5
+	darkGround   = 25  // grey levels below the print
+	darkest      = 120 // grey level of such a ground
 
+	leastTrace    = 40 // blocks: of less nobody can say that it was a finger
 	mostMisstated = 10 // the quality of a print that is larger or smaller than it says
 )
 
@@ -127,21 +131,24 @@ func (m measures) reasons() (all []string) {
 		}
 	}
 	add(m.period < narrowest || m.period > widest, misstated)
-	add(m.without < m.within-darkGround, inverted)
+	add(m.without < darkest && m.without < m.within-darkGround, inverted)
 	add(m.aside, offCentre)
 	add(m.area < smallArea && !m.aside, partial)
 	add(m.smear > muchSmear, moved)
 	add(m.contrast < lowContrast || m.noise > muchNoise, faint)
-	add(m.dark < thinRidges, dry)
+	add(m.dark < thinRidges || m.gaps > manyGaps && m.dark < thinWithGaps, dry)
 	add(m.dark > thickRidges, wet)
 	add(len(all) == 0 && m.likeness < fewRidges, unclear)
 	return all
 }
 
-// absent says why there is no print in a picture: if one appears when it is looked at
+// absent says why there is no print in a picture. If one appears when it is looked at
 // larger or smaller, its resolution is not what was said.
-func absent(img *Image) biometrics.Quality {
+func absent(img *Image, m measures) biometrics.Quality {
 	reason := noFinger
+	if m.area >= leastTrace && m.area < smallArea {
+		reason = partial
+	}
 	for _, scale := range [...]float64{.5, 2.5} {
 		if _, m, err := extract(img.scaled(scale)); err == nil && m.quality().Value > mostMisstated {
 			reason = misstated

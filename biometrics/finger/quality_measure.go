@@ -13,6 +13,7 @@ type measures struct {
 	contrast float64 // median local deviation, grey levels
 	noise    float64 // how much more grey steps from pixel to pixel than ridges make it
 	dark     float64 // share of the pixels that are darker than what is around
+	gaps     float64 // how much grey changes along ridges, of how much it changes across
 	smear    float64 // how much contrast depends on the direction of the ridges
 	within   float64 // mean grey of the print
 	without  float64 // and of what is around it; as within where there is too little
@@ -51,6 +52,7 @@ func measured(img *Image, f *field, minutiae []Minutia) (m measures) {
 	m.period, m.contrast = float64(periods[len(periods)/2]), float64(contrasts[len(contrasts)/2])
 	m.shades(f, patches)
 	m.smear = smeared(f, patches)
+	m.gaps = f.gaps(img, patches)
 	m.aside = f.aside()
 	return m
 }
@@ -124,6 +126,36 @@ func (p patch) variance() float32 {
 }
 
 func (p patch) deviation() float32 { return root(p.variance()) }
+
+// gaps tells how much the grey of a print changes along its ridges, where it should
+// stay, of all that it changes.
+func (f *field) gaps(img *Image, patches []patch) float64 {
+	const step = 5 // pixels: as long as a gap
+	w := img.Width
+	var along, all float64
+	for b, in := range f.mask {
+		if !in || !f.deep(b) {
+			continue
+		}
+		to := direction(f.angle[b])
+		dx, dy := int(step*cosines[to]+8.5)-8, int(step*sines[to]+8.5)-8
+		sum, n := int64(0), 0
+		x0, y0 := b%f.cols*cell, b/f.cols*cell
+		for y := y0; y < min(img.Height, y0+cell); y += 2 {
+			for x := x0; x < min(w, x0+cell); x += 2 {
+				// Deep in the print there is a block on each side.
+				if u, v := x+dx, y+dy; u < w && v < img.Height {
+					d := int64(img.Pix[y*w+x]) - int64(img.Pix[v*w+u])
+					sum, n = sum+d*d, n+1
+				}
+			}
+		}
+		along += float64(sum) / float64(max(1, n))
+		all += float64(f.around(patches, b).variance())
+	}
+	// Two pixels far apart differ by twice the variance.
+	return along / (2*all + 1)
+}
 
 // shades compares dark and light, inside and outside of the print.
 func (m *measures) shades(f *field, patches []patch) {
