@@ -98,7 +98,7 @@ const (
 const (
 	smallArea    = 660  // blocks: 4.2 cm²
 	thinRidges   = .395 // of the pixels are dark
-	thickRidges  = .535
+	thickRidges  = .53
 	manyGaps     = .36 // of all change of grey is along the ridges
 	thinWithGaps = .45
 	muchSmear    = .38
@@ -136,9 +136,9 @@ func (m measures) reasons() (all []string) {
 	add(m.area < smallArea && !m.aside, partial)
 	add(m.smear > muchSmear, moved)
 	add(m.contrast < lowContrast || m.noise > muchNoise, faint)
-	add(m.dark < thinRidges || m.gaps > manyGaps && m.dark < thinWithGaps, dry)
 	add(m.dark > thickRidges, wet)
 	add(len(all) == 0 && m.likeness < fewRidges, unclear)
+	add(m.dark < thinRidges || m.gaps > manyGaps && m.dark < thinWithGaps && m.likeness >= fewRidges, dry)
 	return all
 }
 

@@ -138,7 +138,7 @@ func (f *field) gaps(img *Image, patches []patch) float64 {
 			continue
 		}
 		to := direction(f.angle[b])
-		dx, dy := int(step*cosines[to]+8.5)-8, int(step*sines[to]+8.5)-8
+		dx, dy := int(float32(step*cosines[to])+8.5)-8, int(float32(step*sines[to])+8.5)-8
 		sum, n := int64(0), 0
 		x0, y0 := b%f.cols*cell, b/f.cols*cell
 		for y := y0; y < min(img.Height, y0+cell); y += 2 {
