@@ -43,7 +43,8 @@ func (m measures) signs() [len(signNames)]float64 {
 		decibel(m.worth / 20),
 		min(0, m.likeness-.55),
 		decibel(m.area / 1400),
-		-max(0, m.smear-.35),
+		// Of small prints it is known badly.
+		-min(.35, max(0, m.smear-.35)),
 	}
 }
 
@@ -96,10 +97,10 @@ const (
 
 // From where on a measure is a reason.
 const (
-	smallArea    = 660  // blocks: 4.2 cm²
-	thinRidges   = .395 // of the pixels are dark
+	smallArea    = 660  // blocks: 1.1 cm²
+	thinRidges   = .395 // of the pixels, so many are dark
 	thickRidges  = .53
-	manyGaps     = .36 // of all change of grey is along the ridges
+	manyGaps     = .36 // of all change of grey, so much is along the ridges
 	thinWithGaps = .45
 	muchSmear    = .38
 	lowContrast  = 18 // grey levels
