@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/google/uuid"
 
+	"github.com/plinth-id/plinth/registry/enrol"
 	"github.com/plinth-id/plinth/registry/place"
 )
 
@@ -21,7 +24,12 @@ type officerCommand struct {
 		Name string `arg:""`
 		Out  string `short:"o" required:"" type:"path" help:"File to write the station's key to."`
 	} `cmd:"" help:"Register an enrolment station."`
-	Cases      struct{} `cmd:"" help:"List the doubtful cases that wait."`
+	Cases struct{} `cmd:"" help:"List the doubtful cases that wait."`
+	Show  struct {
+		Case    string `arg:""`
+		Officer string `env:"PLINTH_OFFICER" help:"Who looks (name of an adjudicator); the password is PLINTH_OFFICER_PASSWORD."`
+		Out     string `short:"o" required:"" type:"path" help:"Directory for the drawings of fingers that are alike."`
+	} `cmd:"" help:"Draw what the fingers of a doubtful case have in common; looking is kept."`
 	Adjudicate struct {
 		Case    string `arg:""`
 		Officer string `env:"PLINTH_OFFICER" help:"Who decides (name of an adjudicator); the password is PLINTH_OFFICER_PASSWORD."`
@@ -54,8 +62,11 @@ func (c *officerCommand) Run(ctx context.Context, settings lazySettings, at chos
 			cases, err := h.office.Cases(ctx)
 			return shown(cases, err)
 		}
-		if at == "resume" {
+		switch at {
+		case "resume":
 			return c.resume(ctx, h)
+		case "show":
+			return c.show(ctx, h)
 		}
 		return c.adjudicate(ctx, h)
 	})
@@ -78,7 +89,7 @@ func (c *officerCommand) addStation(ctx context.Context, g *ground) error {
 func (c *officerCommand) adjudicate(ctx context.Context, h *house) error {
 	id, err := uuid.Parse(c.Adjudicate.Case)
 	if err != nil {
-		return wrongUse{errors.New("a case id looks like 0f8fad5b-d9cb-469f-a165-70867728950e; see: plinth officer cases")}
+		return errCaseID
 	}
 	officer, err := officerHere(ctx, h.places, c.Adjudicate.Officer)
 	if err != nil {
@@ -87,6 +98,47 @@ func (c *officerCommand) adjudicate(ctx context.Context, h *house) error {
 	err = h.office.Adjudicate(ctx, id, officer, c.Adjudicate.Verdict, c.Adjudicate.Reason)
 	return shown(map[string]any{"case": id, "verdict": c.Adjudicate.Verdict}, err)
 }
+
+// show writes a drawing for each finger and each candidate of a case.
+func (c *officerCommand) show(ctx context.Context, h *house) error {
+	id, err := uuid.Parse(c.Show.Case)
+	if err != nil {
+		return errCaseID
+	}
+	officer, err := officerHere(ctx, h.places, c.Show.Officer)
+	if err != nil {
+		return err
+	}
+	cases, err := h.office.Cases(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(cases, func(c enrol.Case) bool { return c.ID == id })
+	if at < 0 {
+		return wrongUse{errors.New("no case with this id waits; see: plinth officer cases")}
+	}
+	if err := os.MkdirAll(c.Show.Out, 0o700); err != nil {
+		return wrongUse{err}
+	}
+	for _, candidate := range cases[at].Candidates {
+		fingers, err := h.office.Likenesses(ctx, id, candidate.Application, officer)
+		if err != nil {
+			return err
+		}
+		for _, f := range fingers {
+			file := filepath.Join(c.Show.Out, candidate.Application.String()+"_"+string(f.Position)+".svg")
+			if err := os.WriteFile(file, []byte(f.SVG), 0o600); err != nil {
+				return wrongUse{err}
+			}
+			if err := printJSON(map[string]any{"candidate": candidate.Application, "position": f.Position, "candidate_position": f.Candidate, "score": f.Score, "drawing": file}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var errCaseID = wrongUse{errors.New("a case id looks like 0f8fad5b-d9cb-469f-a165-70867728950e; see: plinth officer cases")}
 
 func (c *officerCommand) resume(ctx context.Context, h *house) error {
 	officer, err := officerHere(ctx, h.places, c.Resume.Officer)

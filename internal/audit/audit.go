@@ -36,6 +36,7 @@ const (
 	DuplicateFound      Event = "duplicate-found"
 	GallerySearched     Event = "gallery-searched"
 	CaseOpened          Event = "case-opened"
+	CaseShown           Event = "case-shown"
 	VerdictGiven        Event = "verdict-given"
 	Adjudicated         Event = "adjudicated"
 	UINAssigned         Event = "uin-assigned"

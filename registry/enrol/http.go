@@ -20,6 +20,7 @@ func (o *Office) Routes(r *web.Router) {
 	r.Handle("GET", "/api/v1/applications/:id", web.Operator, o.getApplication)
 	r.Handle("POST", "/api/v1/applications/:id/resume", web.Administrator, o.postResume)
 	r.Handle("GET", "/api/v1/cases", web.Adjudicator, o.getCases)
+	r.Handle("GET", "/api/v1/cases/:id/candidates/:application", web.Adjudicator, o.getLikenesses)
 	r.Handle("POST", "/api/v1/cases/:id/verdict", web.Adjudicator, o.postVerdict, web.MaxBody(16<<10))
 }
 
@@ -75,6 +76,23 @@ func (o *Office) getCases(c *gin.Context) error {
 		return err
 	}
 	c.JSON(http.StatusOK, gin.H{"cases": cases})
+	return nil
+}
+
+func (o *Office) getLikenesses(c *gin.Context) error {
+	id, err := uuid.Parse(c.Param("id"))
+	if err != nil {
+		return errNoCase
+	}
+	of, err := uuid.Parse(c.Param("application"))
+	if err != nil {
+		return errNoMatches
+	}
+	all, err := o.Likenesses(c.Request.Context(), id, of, place.OfficerFrom(c))
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"fingers": all})
 	return nil
 }
 
