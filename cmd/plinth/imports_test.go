@@ -48,6 +48,10 @@ var onlyIn = map[string]string{
 	"github.com/piprate/json-gold": "credentials/vc",
 }
 
+// searchers may compare one person with all: enrolment, an ABIS of its own (which no
+// server of ours mounts), and what composes. Nobody else.
+var searchers = []string{"registry/enrol", "biometrics/abis", "biometrics/gallery/...", "cmd/plinth"}
+
 func fits(pattern, pkg string) bool {
 	tree, ok := strings.CutSuffix(pattern, "...")
 	if !ok {
@@ -97,6 +101,9 @@ func TestImportsGoDown(t *testing.T) {
 			if theirs, ok := strings.CutPrefix(imported, module); ok &&
 				!slices.ContainsFunc(mayImport[row].ours, func(may string) bool { return fits(may, theirs) }) {
 				t.Errorf("%s must not import %s", pkg, theirs)
+			}
+			if imported == module+"biometrics/gallery" && !slices.ContainsFunc(searchers, func(may string) bool { return fits(may, pkg) }) {
+				t.Errorf("%s must not import the gallery: the population is searched in enrolment alone", pkg)
 			}
 			for library, home := range onlyIn {
 				if strings.HasPrefix(imported, library) && !fits(home+"/...", pkg) {
