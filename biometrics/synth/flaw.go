@@ -28,10 +28,25 @@ var Flaws = []Flaw{Dry, Wet, Worn, Partial, Moved, Faint, OffCentre, Inverted}
 // anything is left.
 type Spoil map[Flaw]float64
 
-// Flawed makes one impression of a finger with flaws.
+// Flawed makes one impression of the finger that a seed is, with flaws.
 func Flawed(seed int64, impression, level int, of Spoil) *image.Gray {
-	r := rand.New(rand.NewPCG(uint64(seed), uint64(impression)+1<<32))
-	own := rand.New(rand.NewPCG(uint64(seed), uint64(impression)+3<<32))
+	return Grow(seed).Flawed(impression, level, of)
+}
+
+// Finger is one that has grown: its impressions cost less than Print, which grows it
+// for each.
+type Finger struct {
+	seed   int64
+	ridges []float32
+}
+
+// Grow makes the finger that a seed is.
+func Grow(seed int64) Finger { return Finger{seed, grow(seed)} }
+
+// Flawed makes one impression with flaws.
+func (f Finger) Flawed(impression, level int, of Spoil) *image.Gray {
+	r := rand.New(rand.NewPCG(uint64(f.seed), uint64(impression)+1<<32))
+	own := rand.New(rand.NewPCG(uint64(f.seed), uint64(impression)+3<<32))
 	p := press{}
 	if amount := of[OffCentre]; amount > 0 {
 		side := 1 - 2*float64(own.IntN(2))
@@ -45,7 +60,7 @@ func Flawed(seed int64, impression, level int, of Spoil) *image.Gray {
 	if amount := of[Worn]; amount > 0 {
 		crease(p.damp, own, amount)
 	}
-	shades := pressed(grow(seed), r, float64(level), p)
+	shades := pressed(f.ridges, r, float64(level), p)
 	for _, flaw := range Flaws {
 		if amount := of[flaw]; amount > 0 {
 			spoil(shades, own, flaw, amount)
