@@ -15,13 +15,15 @@ func TestEveryPathFindsTheSameLikeness(t *testing.T) {
 		case 1:
 			return ^uint64(0)
 		}
-		return r.Uint64() & r.Uint64()
+		one, other := r.Uint64(), r.Uint64()
+		return one & other
 	}
 	for round := range 400 {
 		n := 1 + round%MaxMinutiae
 		all := newCylinders(n)
 		for i := range n {
-			one := cylinder{seen: word() | word()}
+			left, right := word(), word()
+			one := cylinder{seen: left | right}
 			for k := range one.bits {
 				one.bits[k] = word() & one.seen
 			}

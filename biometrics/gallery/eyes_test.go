@@ -17,7 +17,8 @@ func eye(t testing.TB, n, impression int) iris.Code {
 	raw := []byte("PIC1")
 	var bits [32]uint64
 	for i := range bits {
-		bits[i] = texture.Uint64() ^ noise.Uint64()&noise.Uint64()&noise.Uint64() // one in eight
+		one, other, third := noise.Uint64(), noise.Uint64(), noise.Uint64()
+		bits[i] = texture.Uint64() ^ one&other&third // one in eight
 		raw = binary.BigEndian.AppendUint64(raw, bits[i])
 	}
 	for range bits {

@@ -68,7 +68,9 @@ func (g *Gallery) likely(q quest) map[spot]bool {
 	found := g.refine(q, size, best(all, n, q.named(), g.depth.passing(size, len(q.fingers))), best(all, n, q.moved(), max(g.depth.coarse, size/500)))
 	for _, of := range []span{q.seen(), q.crossed()} {
 		for at := range best(all, n, of, g.depth.eyes) {
-			found[at] = found[at] // false for whom the fingers did not show
+			if _, shown := found[at]; !shown {
+				found[at] = false
+			}
 		}
 	}
 	return found

@@ -25,14 +25,14 @@ type benchPopulation struct {
 type outcomes struct {
 	People        int     `json:"people"`
 	Twins         int     `json:"twins"`
-	Numbers       int     `json:"numbers"`               // given
-	Caught        int     `json:"twins_caught"`          // one of the two refused as a duplicate
-	Asked         int     `json:"twins_doubtful"`        // one of the two left to officers
-	Missed        int     `json:"twins_missed"`          // both have a number
-	FalseMatch    int     `json:"strangers_refused"`     // who are nobody's duplicate
-	FalseDoubts   int     `json:"strangers_doubtful"`    // an officer is asked for nothing
-	Unusable      int     `json:"images_refused"`        // too poor to enrol
-	Failures      int     `json:"failures"`              // neither an outcome nor a refusal
+	Numbers       int     `json:"numbers"`            // given
+	Caught        int     `json:"twins_caught"`       // one of the two refused as a duplicate
+	Asked         int     `json:"twins_doubtful"`     // one of the two left to officers
+	Missed        int     `json:"twins_missed"`       // both have a number
+	FalseMatch    int     `json:"strangers_refused"`  // who are nobody's duplicate
+	FalseDoubts   int     `json:"strangers_doubtful"` // an officer is asked for nothing
+	Unusable      int     `json:"images_refused"`     // too poor to enrol
+	Failures      int     `json:"failures"`           // neither an outcome nor a refusal
 	Seconds       float64 `json:"seconds"`
 	PerSecond     float64 `json:"per_second"`
 	CPUEach       float64 `json:"server_cpu_ms_each"`
