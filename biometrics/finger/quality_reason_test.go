@@ -20,7 +20,12 @@ import (
 
 func artificial(t testing.TB, seed int64, level int, of synth.Spoil) *Image {
 	t.Helper()
-	img, err := FromImage(synth.Flawed(seed, 1, level, of), dpi)
+	return pressed(t, synth.Grow(seed), level, of)
+}
+
+func pressed(t testing.TB, grown synth.Finger, level int, of synth.Spoil) *Image {
+	t.Helper()
+	img, err := FromImage(grown.Flawed(1, level, of), dpi)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +35,11 @@ func artificial(t testing.TB, seed int64, level int, of synth.Spoil) *Image {
 // Each flaw is called by its name, on most prints that have it; and a good print has
 // no reason at all.
 func TestReasonsNameWhatIsWrong(t *testing.T) {
-	const prints = 5
+	const prints = 4
+	var fingers [prints]synth.Finger
+	for i := range fingers {
+		fingers[i] = synth.Grow(700 + int64(i))
+	}
 	for _, c := range []struct {
 		of     synth.Spoil
 		reason string
@@ -40,8 +49,8 @@ func TestReasonsNameWhatIsWrong(t *testing.T) {
 		{synth.Spoil{synth.OffCentre: .6}, offCentre}, {synth.Spoil{synth.Inverted: 1}, inverted},
 	} {
 		named, lowest := 0, 100
-		for seed := int64(700); seed < 700+prints; seed++ {
-			q, err := quality(t, artificial(t, seed, 2, c.of))
+		for _, grown := range fingers {
+			q, err := quality(t, pressed(t, grown, 2, c.of))
 			if err != nil {
 				t.Errorf("%v: %v", c.of, err)
 			}
@@ -63,10 +72,11 @@ func TestReasonsNameWhatIsWrong(t *testing.T) {
 
 // The more of a flaw, the less quality.
 func TestQualityFallsWithTheFlaw(t *testing.T) {
+	grown := synth.Grow(720)
 	for _, flaw := range []synth.Flaw{synth.Dry, synth.Wet, synth.Worn, synth.Partial, synth.Faint} {
 		before := 101
 		for _, amount := range []float64{0, .5, .8, .95} {
-			q, err := quality(t, artificial(t, 720, 2, synth.Spoil{flaw: amount}))
+			q, err := quality(t, pressed(t, grown, 2, synth.Spoil{flaw: amount}))
 			if err != nil {
 				q.Value = 0
 			}

@@ -71,7 +71,7 @@ func TestQualityPredictsTheMatch(t *testing.T) {
 	if *refit {
 		write(t, fitted(spoiledMates(t, 20_000, 1500)))
 	}
-	pairs := spoiledMates(t, 90_000, 40)
+	pairs := spoiledMates(t, 90_000, 20)
 	var expected, matched float64
 	var good, poor [2]float64 // matched, all
 	for _, p := range pairs {

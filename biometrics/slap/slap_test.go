@@ -27,12 +27,11 @@ func picture(t testing.TB, img *image.Gray) *finger.Image {
 // that is cut out matches the same finger taken alone, and no other.
 func TestFingersAreCutOutOfASlap(t *testing.T) {
 	for _, kind := range []Kind{RightFour, LeftFour, Thumbs} {
-		seed := int64(40)
-		hand := synth.GrowHand(seed, codes[kind]...)
+		hand := synth.GrowHand(40, codes[kind]...)
 		alone := make(map[biometrics.Position]finger.Template)
 		for _, code := range codes[kind] {
 			position, _ := biometrics.FingerOf(code)
-			made, _, err := finger.Extract(picture(t, synth.Print(synth.FingerOf(seed, code), 0, 1)))
+			made, _, err := finger.Extract(picture(t, hand.Finger(code).Flawed(0, 1, nil)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,10 +95,11 @@ func TestSlapsThatAreNotAsDeclaredAreRefused(t *testing.T) {
 // Whoever lays one finger down twice, or the fingers in another order than before, is
 // told which.
 func TestFingersOutOfOrderAreNamed(t *testing.T) {
+	hand := synth.GrowHand(42, 2, 3, 4)
 	prints := func(impression int, as map[biometrics.Position]int) map[biometrics.Position]finger.Template {
 		made := make(map[biometrics.Position]finger.Template)
 		for position, code := range as {
-			template, _, err := finger.Extract(picture(t, synth.Print(synth.FingerOf(42, code), impression, 2)))
+			template, _, err := finger.Extract(picture(t, hand.Finger(code).Flawed(impression, 2, nil)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,7 +15,7 @@ const (
 // Hand is fingers to lay on a scanner together.
 type Hand struct {
 	seed    int64
-	fingers map[int][]float32
+	fingers map[int]Finger
 }
 
 // FingerOf is the seed of a finger of a hand, for Print; fingers are numbered from 1
@@ -24,12 +24,15 @@ func FingerOf(seed int64, finger int) int64 { return seed*16 + int64(finger) }
 
 // GrowHand grows some fingers of a person.
 func GrowHand(seed int64, fingers ...int) *Hand {
-	h := &Hand{seed, make(map[int][]float32)}
+	h := &Hand{seed, make(map[int]Finger)}
 	for _, f := range fingers {
-		h.fingers[f] = grow(FingerOf(seed, f))
+		h.fingers[f] = Grow(FingerOf(seed, f))
 	}
 	return h
 }
+
+// Finger is one of the fingers that have grown.
+func (h *Hand) Finger(finger int) Finger { return h.fingers[finger] }
 
 // Laid is how fingers lie on the scanner.
 type Laid struct {
@@ -78,7 +81,7 @@ func (h *Hand) Slap(l Laid) *image.Gray {
 		middleX := SlapWidth/2 + l.ShiftX + x*cos - y*sin
 		middleY := SlapHeight/2 + l.ShiftY + x*sin + y*cos
 		lean := at.lean*max(0, min(1, apart*4-3)) - l.Turn + r.NormFloat64()*2
-		touch(shades, r, h.fingers[finger], level, [4]float64{middleX, middleY, lean * math.Pi / 180, at.size})
+		touch(shades, r, h.fingers[finger].ridges, level, [4]float64{middleX, middleY, lean * math.Pi / 180, at.size})
 	}
 	img := image.NewGray(image.Rect(0, 0, SlapWidth, SlapHeight))
 	for i, shade := range shades {
