@@ -20,7 +20,7 @@ type scratch struct {
 	likes   [MaxMinutiae * likesRow]uint8 // of each pair of minutiae, in 1/levels
 	order   [MaxMinutiae * MaxMinutiae]uint16
 	pairs   []pair
-	fits    [mostPairs * mostPairs]float32
+	agrees  [mostPairs]agreement
 	next    [mostPairs]float32
 	usedA   [MaxMinutiae]bool
 	usedB   [MaxMinutiae]bool
@@ -140,22 +140,38 @@ func (s *scratch) choose(a, b *Template) {
 	}
 }
 
+// agreement is with which other pairs one pair agrees, and how well; with most it does
+// not at all.
+type agreement struct {
+	n    int
+	with [mostPairs]uint8
+	fit  [mostPairs]float32
+}
+
+func (a *agreement) add(with int, fit float32) {
+	a.with[a.n], a.fit[a.n] = uint8(with), fit
+	a.n++
+}
+
 // relax lets pairs that tell of the same displacement strengthen each other (MCC,
 // section 4.2): five rounds, half of the old value kept.
 func (s *scratch) relax(a, b *Template) {
 	n := len(s.pairs)
 	for i, p := range s.pairs {
-		s.fits[i*mostPairs+i] = 0
+		s.agrees[i].n = 0
 		for j, q := range s.pairs[:i] {
-			v := fit(&a.points[p.a], &a.points[q.a], &b.points[p.b], &b.points[q.b])
-			s.fits[i*mostPairs+j], s.fits[j*mostPairs+i] = v, v
+			if v := fit(&a.points[p.a], &a.points[q.a], &b.points[p.b], &b.points[q.b]); v > 0 {
+				s.agrees[i].add(j, v)
+				s.agrees[j].add(i, v)
+			}
 		}
 	}
 	for range 5 {
 		for i := range n {
 			var sum float32
-			for j, fit := range s.fits[i*mostPairs:][:n] {
-				sum += float32(fit * s.pairs[j].value)
+			all := &s.agrees[i]
+			for k, fit := range all.fit[:all.n] {
+				sum += float32(fit * s.pairs[all.with[k]].value)
 			}
 			s.next[i] = s.pairs[i].value/2 + sum/float32(2*(n-1))
 		}

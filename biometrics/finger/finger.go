@@ -35,6 +35,7 @@ type Template struct {
 	// For comparing.
 	points    []point
 	box       box
+	across    row
 	cylinders cylinders
 }
 
@@ -70,7 +71,7 @@ func New(width, height int, minutiae []Minutia) (Template, error) {
 	for i, m := range minutiae {
 		t.points[i] = point{float32(m.X), float32(m.Y), direction(m.Direction)}
 	}
-	t.box, t.cylinders = boxOf(t.points), cylindersOf(t.points)
+	t.box, t.across, t.cylinders = boxOf(t.points), rowOf(t.points), cylindersOf(t.points)
 	return t, nil
 }
 

@@ -1,5 +1,7 @@
 package finger
 
+import "slices"
+
 // When two minutiae that lie on one another count as one: pixels, 1/256 of a turn.
 const (
 	nearEnough = 13
@@ -80,12 +82,14 @@ func (s *scratch) meet(a, b *Template, l laid, near float32) float32 {
 		slack := near * min(1.4, .6+root(float32(dx*dx)+float32(dy*dy))/160)
 		at, closest := -1, slack*slack
 		to := m.to + l.turn
-		for j := range b.points {
-			n := &b.points[j]
+		for _, n := range b.across.from(x - slack) {
 			awayX, awayY := n.x-x, n.y-y
+			if awayX > slack {
+				break
+			}
 			d := float32(awayX*awayX) + float32(awayY*awayY)
-			if d < closest && !s.usedB[j] && apart(n.to, to) < turnEnough {
-				at, closest = j, d
+			if d < closest && !s.usedB[n.index] && apart(n.to, to) < turnEnough {
+				at, closest = int(n.index), d
 			}
 		}
 		if at >= 0 {
@@ -101,6 +105,40 @@ func (s *scratch) meet(a, b *Template, l laid, near float32) float32 {
 		}
 	}
 	return met / (root(float32(couldA*couldB)) + prior)
+}
+
+// row are the minutiae of a print from left to right, so that only those near a place
+// need be looked at.
+type row struct {
+	points []placed
+	first  [maxSide/rowStep + 2]uint8 // by rowStep pixels: the first that is not left of there
+}
+
+type placed struct {
+	point
+	index uint8
+}
+
+const rowStep = 16
+
+func rowOf(points []point) (r row) {
+	for i, p := range points {
+		r.points = append(r.points, placed{p, uint8(i)})
+	}
+	slices.SortStableFunc(r.points, func(a, b placed) int { return int(a.x) - int(b.x) })
+	at := 0
+	for k := range r.first {
+		for at < len(r.points) && r.points[at].x < float32(k*rowStep) {
+			at++
+		}
+		r.first[k] = uint8(at)
+	}
+	return r
+}
+
+// from are those that may be right of a place.
+func (r *row) from(x float32) []placed {
+	return r.points[r.first[min(max(0, int(x)), maxSide)/rowStep]:]
 }
 
 // apart is the angle between two directions, in 1/256 of a turn.
