@@ -80,7 +80,7 @@ type Score float64
 // that a person can act on.
 type Quality struct {
 	Value   int      `json:"value"`
-	Reasons []string `json:"reasons,omitempty"` // "dry", "wet", "partial", "few ridges"
+	Reasons []string `json:"reasons,omitempty"` // of fingers "dry", "wet", "partial", "moved" and so on
 }
 
 // PAD is what a device or an outside engine says of a presentation attack
