@@ -99,10 +99,11 @@ func recordOf(bdb []byte, level string, at time.Time) segments {
 }
 
 func (r *Remote) now() time.Time {
-	if r.Now == nil {
-		return time.Now().UTC()
+	now := r.Now
+	if now == nil {
+		now = time.Now
 	}
-	return r.Now().UTC()
+	return now().UTC()
 }
 
 // Extract sends a face record of the image and returns the template that the SDK makes.

@@ -107,11 +107,11 @@ func (c *counter) ask(t *testing.T, as place.Role, route string, body []byte, he
 
 func TestASVS_8_2_1_EveryRoleAtEveryDoorOfEnrolment(t *testing.T) {
 	c := openCounter(t)
-	if len(c.routes) != 6 {
-		t.Fatalf("got %d routes, want 6", len(c.routes))
+	if len(c.routes) != 7 {
+		t.Fatalf("got %d routes, want 7", len(c.routes))
 	}
 	for _, route := range c.routes {
-		address := route.Method + " " + strings.ReplaceAll(route.Path, ":id", uuid.NewString())
+		address := route.Method + " " + strings.NewReplacer(":id", uuid.NewString(), ":application", uuid.NewString()).Replace(route.Path)
 		for _, role := range []place.Role{"", place.Operator, place.Adjudicator, place.Administrator} {
 			s := c.ask(t, role, address, []byte("{}"))
 			switch {
