@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -76,11 +77,9 @@ func (d *Desk) fingerFits(a Attempt, probe finger.Template) factor {
 		if a.Position != "" {
 			enrolled = map[biometrics.Position][]byte{a.Position: enrolled[a.Position]}
 		}
+		maps.DeleteFunc(enrolled, func(p biometrics.Position, raw []byte) bool { return raw == nil || p.Modality() != biometrics.Finger })
 		needed := finger.Threshold + chances(len(enrolled))
 		for position, raw := range enrolled {
-			if raw == nil || position.Modality() != biometrics.Finger {
-				continue
-			}
 			t, err := finger.ParseTemplate(raw)
 			if err != nil {
 				return false, fmt.Errorf("reading the template of %s: %w", position, err)

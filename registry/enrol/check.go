@@ -2,6 +2,7 @@ package enrol
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/finger"
 	"github.com/plinth-id/plinth/biometrics/gallery"
+	"github.com/plinth-id/plinth/biometrics/iris"
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/fault"
 )
@@ -33,7 +35,7 @@ const maxPortrait = 4096
 var (
 	errSample = fault.New(fault.Invalid, "An image cannot be used. Capture what is named again.").Named("sample-unusable")
 	errFinger = fault.New(fault.Invalid, "Fingerprints are missing. Capture at least one finger, or declare an exception for each.").Named("fingers-missing")
-	errRepeat = fault.New(fault.Invalid, "One finger was captured as two. Capture what is named again, each finger once.").Named("sample-repeated")
+	errRepeat = fault.New(fault.Invalid, "One finger or eye was captured as two. Capture what is named again, each once.").Named("sample-repeated")
 )
 
 // check holds data, consent, documents and images to their rules. What it keeps
@@ -86,7 +88,7 @@ func (o *Office) checkPerson(c contents) (person, error) {
 // checkSamples looks at every image, and makes templates of the fingers.
 func (o *Office) checkSamples(ctx context.Context, c contents, p person) (gallery.Person, error) {
 	wanted, excepted := o.Registry.Schema.Biometrics(), p.excepted()
-	found := gallery.Person{Fingers: make(map[biometrics.Position]finger.Template)}
+	found := gallery.Person{Fingers: make(map[biometrics.Position]finger.Template), Eyes: make(map[biometrics.Position]iris.Code)}
 	seen := make(map[[sha256.Size]byte]string)
 	for _, s := range c.Samples {
 		if err := ctx.Err(); err != nil {
@@ -132,7 +134,7 @@ func (s sample) check(found gallery.Person) error {
 		}
 		return nil
 	case biometrics.Iris:
-		return nil // kept in the packet; nothing compares eyes yet
+		return s.checkEye(found)
 	}
 	img, err := finger.Decode(s.Data)
 	if err != nil {
@@ -149,9 +151,25 @@ func (s sample) check(found gallery.Person) error {
 	return nil
 }
 
+func (s sample) checkEye(found gallery.Person) error {
+	img, err := iris.Decode(s.Data)
+	if err != nil {
+		return errSample.At(s.file(), rule(err)).Because(err)
+	}
+	code, quality, err := iris.Extract(img)
+	if err != nil {
+		return errSample.At(s.file(), rule(err)).Because(err)
+	}
+	if quality.Value < leastQuality {
+		return errSample.At(s.file(), "is too poor: "+poor(quality))
+	}
+	found.Eyes[s.Position] = code
+	return nil
+}
+
 // rule says what is wrong with an image in words that were made for it.
 func rule(err error) string {
-	for _, known := range []error{biometrics.ErrNoFinger, biometrics.ErrNotAnImage, biometrics.ErrTooLarge} {
+	for _, known := range []error{biometrics.ErrNoFinger, iris.ErrNoEye, biometrics.ErrNotAnImage, biometrics.ErrTooLarge} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}
@@ -159,14 +177,23 @@ func rule(err error) string {
 	return "cannot be read"
 }
 
-func poor(q biometrics.Quality) string {
-	if len(q.Reasons) == 0 {
-		return "too little of the finger is seen"
-	}
-	return q.Reasons[0]
+// advice tells what to do about a reason of poor quality; one that is not here speaks
+// for itself.
+var advice = map[string]string{
+	"dry": "the skin is dry; moisten the finger a little", "wet": "the finger is wet; dry it", "partial": "only a part of the finger is seen; lay it down flat",
+	"off centre": "the finger is off the middle; move it", "moved": "the finger moved; hold it still", "too faint": "the ridges are too faint; press a little more",
+	"resolution": "the resolution is not 500 ppi; check the scanner's settings", "inverted": "black and white are exchanged; check the scanner's settings",
+	"unclear": "the ridges are not clear; clean the finger and the scanner",
 }
 
-// sequence finds one finger given as two.
+func poor(q biometrics.Quality) string {
+	if len(q.Reasons) == 0 {
+		return "too little can be seen"
+	}
+	return cmp.Or(advice[q.Reasons[0]], q.Reasons[0])
+}
+
+// sequence finds one finger, or one eye, given as two.
 func sequence(c contents, found gallery.Person) error {
 	for i, s := range c.Samples {
 		for _, t := range c.Samples[i+1:] {
@@ -174,6 +201,9 @@ func sequence(c contents, found gallery.Person) error {
 			q, other := found.Fingers[t.Position]
 			if one && other && finger.Compare(p, q) >= sameFinger {
 				return errRepeat.At(t.file(), "shows the same finger as "+s.file())
+			}
+			if iris.Compare(found.Eyes[s.Position], found.Eyes[t.Position]) >= iris.Threshold {
+				return errRepeat.At(t.file(), "shows the same eye as "+s.file())
 			}
 		}
 	}
