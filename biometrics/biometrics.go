@@ -6,6 +6,7 @@ package biometrics
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Modality is a kind of biometric.

@@ -99,27 +99,13 @@ func anyWithAny[T any](probe, other map[biometrics.Position]T, compare func(a, b
 // Alike compares two persons, as Search does.
 func Alike(a, b Person) biometrics.Score { return compare(a, b, true).Score }
 
-// together is what the scores of several fingers and eyes say of one person: each is
-// the −log10 of a chance, and so is the result (Fisher's method: the sum of k such
-// logarithms follows the gamma distribution of shape k). A plain sum would make
-// four fingers that are each a little alike look like a proof.
+// together fuses what all fingers and eyes said.
 func together(parts ...[]PositionScore) biometrics.Score {
-	var sum float64
-	count := 0
+	scores := make([]biometrics.Score, 0, 12) // ten fingers, two eyes
 	for _, part := range parts {
 		for _, s := range part {
-			sum += float64(max(0, s.Score))
+			scores = append(scores, s.Score)
 		}
-		count += len(part)
 	}
-	if count == 0 {
-		return 0
-	}
-	x := sum * math.Ln10
-	term, tail := 1.0, 1.0
-	for i := 1; i < count; i++ {
-		term *= x / float64(i)
-		tail += term
-	}
-	return biometrics.Score(sum - math.Log10(tail))
+	return biometrics.Together(scores...)
 }
