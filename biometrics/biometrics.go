@@ -74,8 +74,26 @@ func (p Position) Code() int {
 }
 
 // Score is how unlikely it is that two samples of different sources are so
-// alike: −log10 of the false match rate. Scores of different fingers add up.
+// alike: −log10 of the false match rate.
 type Score float64
+
+// Together is what the scores of several fingers and eyes say of one person: each is
+// the −log10 of a chance, and so is the result (Fisher's method: the sum of k such
+// logarithms follows the gamma distribution of shape k). A plain sum would make
+// four fingers that are each a little alike look like a proof.
+func Together(scores ...Score) Score {
+	var sum float64
+	for _, s := range scores {
+		sum += float64(max(0, s))
+	}
+	x := sum * math.Ln10
+	term, tail := 1.0, 1.0
+	for i := 1; i < len(scores); i++ {
+		term *= x / float64(i)
+		tail += term
+	}
+	return Score(sum - math.Log10(tail))
+}
 
 // Quality predicts how well a sample will match, from 0 to 100, with reasons
 // that a person can act on.
