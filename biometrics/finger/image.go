@@ -19,6 +19,8 @@ const (
 	maxSide    = 2000 // at 500 ppi: four inches
 	minSide    = 64
 	maxEncoded = 32 << 20
+	leastPPI   = 100
+	mostPPI    = 2000
 )
 
 // Image is one finger, grey, at 500 ppi: 0 is black, ridges are dark.
@@ -35,23 +37,33 @@ func (i *Image) Gray() *image.Gray {
 // Decode reads a PNG, JPEG, BMP, TIFF, WSQ or JPEG 2000. Its size is checked before
 // its pixels are read. What it says of its resolution is believed between 100 and
 // 2000 ppi; one that says nothing is taken for 500 ppi.
-func Decode(raw []byte) (*Image, error) {
+func Decode(raw []byte) (*Image, error) { return DecodeAt(raw, resolution(raw)) }
+
+// DecodeAt reads an image as Decode does, of a resolution that is known otherwise.
+func DecodeAt(raw []byte, ppi float64) (*Image, error) {
+	decode := picture.Decode
 	if bytes.HasPrefix(raw, []byte{0xff, 0xa0}) && len(raw) <= maxEncoded {
-		img, err := wsq.Decode(raw)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", biometrics.ErrNotAnImage, err)
+		decode = func(raw []byte) (image.Image, error) {
+			img, err := wsq.Decode(raw)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", biometrics.ErrNotAnImage, err)
+			}
+			return img, nil
 		}
-		return FromImage(img, dpi)
 	}
-	img, err := picture.Decode(raw)
+	img, err := decode(raw)
 	if err != nil {
 		return nil, err
 	}
-	return FromImage(img, resolution(raw))
+	return FromImage(img, ppi)
 }
 
-// FromImage takes any image of a finger with its resolution in pixels per inch.
+// FromImage takes any image of a finger with its resolution in pixels per inch; one
+// that cannot be is taken for 500.
 func FromImage(src image.Image, ppi float64) (*Image, error) {
+	if !(ppi >= leastPPI && ppi <= mostPPI) { // 72 and 96 are what programs write when they do not know
+		ppi = dpi
+	}
 	scale := dpi / ppi
 	if math.Abs(scale-1) < .02 {
 		scale = 1
@@ -86,10 +98,5 @@ func resolution(raw []byte) float64 {
 			perMetre = binary.LittleEndian.Uint32(raw[38:])
 		}
 	}
-	ppi := float64(perMetre) * .0254
-	// 72 and 96 are what programs write when they do not know.
-	if ppi < 100 || ppi > 2000 {
-		return dpi
-	}
-	return ppi
+	return float64(perMetre) * .0254
 }

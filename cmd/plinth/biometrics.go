@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"image"
 	"io"
 	"os"
 	"path/filepath"
@@ -49,32 +48,13 @@ func (c *extractCommand) Run() error {
 	return printJSON(map[string]any{"template": c.Out, "format": c.Format, "minutiae": template.Len(), "quality": quality.Value, "reasons": quality.Reasons})
 }
 
-// pictured reads an image file, or the first image of an ISO/IEC 19794-4 record.
-func pictured(raw []byte) (*finger.Image, error) {
-	if !iso.IsImage(raw) {
-		return finger.Decode(raw)
-	}
-	images, err := iso.ReadImages(raw)
-	if err != nil {
-		return nil, err
-	}
-	img := images[0]
-	if img.Codec != iso.Raw {
-		return finger.Decode(img.Data)
-	}
-	if len(img.Data) != img.Width*img.Height || img.PPI == 0 {
-		return nil, iso.ErrRecord
-	}
-	return finger.FromImage(&image.Gray{Pix: img.Data, Stride: img.Width, Rect: image.Rect(0, 0, img.Width, img.Height)}, float64(img.PPI))
-}
-
 // extract reads a fingerprint image.
 func extract(file string) (finger.Template, biometrics.Quality, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return finger.Template{}, biometrics.Quality{}, err
 	}
-	img, err := pictured(raw)
+	img, err := iso.DecodeFinger(raw)
 	if err != nil {
 		return finger.Template{}, biometrics.Quality{}, err
 	}

@@ -23,6 +23,7 @@ const (
 	similarFingers = "similar-fingers"
 	sameData       = "same-data"
 	noFingers      = "no-fingers"
+	sameImage      = "same-image"
 )
 
 // Case is a doubtful application and those who it may be. What other officers
@@ -52,6 +53,9 @@ func (o *Office) doubt(a Application, doubts []candidate, searched func(context.
 		kind = sameData
 		if slices.ContainsFunc(doubts, func(c candidate) bool { return c.Fingers > 0 }) {
 			kind = similarFingers
+		}
+		if slices.ContainsFunc(doubts, func(c candidate) bool { return c.SameImage }) {
+			kind = sameImage
 		}
 	}
 	return passed{to: Doubtful, event: audit.ApplicationHeld, also: func(ctx context.Context, tx pgx.Tx) error {
@@ -232,7 +236,7 @@ func (o *Office) decide(ctx context.Context, tx pgx.Tx, a Application, of *uuid.
 		return err
 	}
 	if of != nil {
-		f := duplicate(a, *of, func(context.Context, pgx.Tx) error { return nil })
+		f := duplicate(a, candidate{Application: *of}, func(context.Context, pgx.Tx) error { return nil })
 		if err := f.also(ctx, tx); err != nil {
 			return err
 		}

@@ -42,11 +42,14 @@ func (o *Office) assign(ctx context.Context, a Application) outcome {
 	}}
 }
 
-// portrait is the face, or nil.
+// portrait is the face as a picture, or nil.
 func (c contents) portrait() []byte {
 	for _, s := range c.Samples {
-		if s.Position == biometrics.FullFace {
-			return s.Data
+		if s.Position != biometrics.FullFace {
+			continue
+		}
+		if seen, err := s.picture(); err == nil { // as it was when it was checked
+			return seen.Data
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 var (
 	documentForm    = regexp.MustCompile(`^proofOf[A-Z][A-Za-z]{1,40}$`)
 	documentFormats = map[string]bool{"pdf": true, "png": true, "jpg": true, "tif": true}
-	sampleFormats   = map[string]bool{"png": true, "jpg": true, "bmp": true, "tif": true, "wsq": true, "jp2": true}
+	sampleFormats   = map[string]bool{"png": true, "jpg": true, "bmp": true, "tif": true, "wsq": true, "jp2": true, isoRecord: true}
 	spelled         = map[string]string{"jpeg": "jpg", "tiff": "tif"}
 )
 
@@ -37,6 +37,9 @@ func Build(dir fs.FS, by Seal) ([]byte, error) {
 	}
 	var c contents
 	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue // what programs keep there for themselves
+		}
 		if err := c.add(dir, entry); err != nil {
 			return nil, err
 		}
@@ -56,6 +59,7 @@ func Build(dir fs.FS, by Seal) ([]byte, error) {
 	}
 	slices.SortFunc(c.Documents, func(a, b document) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(c.Samples, func(a, b sample) int { return cmp.Compare(a.Position, b.Position) })
+	slices.SortFunc(c.Signed, func(a, b signed) int { return cmp.Compare(a.Position, b.Position) })
 	for i := 1; i < len(c.Documents); i++ {
 		if c.Documents[i].Name == c.Documents[i-1].Name {
 			return nil, errDirectory.At(c.Documents[i].Name, "is there twice; keep one file of a category")
@@ -65,6 +69,14 @@ func Build(dir fs.FS, by Seal) ([]byte, error) {
 		if c.Samples[i].Position == c.Samples[i-1].Position {
 			return nil, errDirectory.At(string(c.Samples[i].Position), "is there twice; keep one image of a position")
 		}
+	}
+	for _, s := range c.Samples {
+		if _, err := s.picture(); err != nil { // the server would refuse it; here it can still be captured again
+			return nil, err
+		}
+	}
+	if err := c.checkSigned(); err != nil {
+		return nil, err
 	}
 	return by.close(c)
 }
@@ -88,9 +100,7 @@ func (c *contents) add(dir fs.FS, entry fs.DirEntry) error {
 		if err != nil {
 			return err
 		}
-		samples, err := unbundle(raw)
-		c.Samples = append(c.Samples, samples...)
-		return err
+		return c.unbundle(raw)
 	case err == nil && sampleFormats[format]:
 		data, err := read(dir, file, maxSample)
 		c.Samples = append(c.Samples, sample{Position: position, Format: format, Data: data})
@@ -100,7 +110,7 @@ func (c *contents) add(dir fs.FS, entry fs.DirEntry) error {
 		c.Documents = append(c.Documents, document{Name: name, Format: format, Data: data})
 		return err
 	}
-	return errDirectory.At(file, "is unknown; a file is person.json, a position with png, jpg, bmp, tif, wsq or jp2 (rightIndex.png, face.jpg), biometrics.xml, or a document (proofOfAddress.pdf)")
+	return errDirectory.At(file, "is unknown; a file is person.json, a position with png, jpg, bmp, tif, wsq, jp2 or iso (rightIndex.png, face.jpg), biometrics.xml, or a document (proofOfAddress.pdf)")
 }
 
 // read reads a file that must be small.

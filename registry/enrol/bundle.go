@@ -12,60 +12,80 @@ import (
 	"github.com/plinth-id/plinth/biometrics/jp2"
 )
 
-var bundleFormats = map[iso.Codec]string{iso.WSQ: "wsq", iso.JP2: "jp2", iso.JPEG: "jpg", iso.PNG: "png", iso.Raw: "png"}
+// isoRecord is the format of a sample that is an image record of ISO/IEC 19794-4, -5
+// or -6, as devices sign it.
+const isoRecord = "iso"
 
-// unbundle takes the images out of a CBEFF document, as if each were a file of the
-// directory.
-func unbundle(raw []byte) ([]sample, error) {
+var formats = map[iso.Codec]string{iso.WSQ: "wsq", iso.JP2: "jp2", iso.JPEG: "jpg", iso.PNG: "png", iso.Raw: "png"}
+
+// unbundle takes the samples out of a CBEFF document, with what their devices have
+// signed.
+func (c *contents) unbundle(raw []byte) error {
 	records, err := cbeff.Read(raw)
 	if err != nil {
-		return nil, errDirectory.At(bundleFile, "must be a CBEFF document (ISO/IEC 19785-3, XML)").Because(err)
+		return errDirectory.At(bundleFile, "must be a CBEFF document (ISO/IEC 19785-3, XML)").Because(err)
 	}
-	var all []sample
 	for _, r := range records {
 		if r.Exception || len(r.Data) == 0 {
 			continue // person.json declares exceptions
 		}
 		if r.Position == "" {
-			return nil, errDirectory.At(bundleFile, "holds a sample without a position")
+			return errDirectory.At(bundleFile, "holds a sample without a position")
 		}
-		images, err := iso.ReadImages(r.Data)
-		if err != nil {
-			return nil, errDirectory.At(bundleFile, "must hold image records (ISO/IEC 19794-4, -5 or -6); that of "+string(r.Position)+" is none").Because(err)
+		if len(r.Data) > maxSample {
+			return errTooLarge.At(bundleFile, "must hold samples of at most 5 MB")
 		}
-		s, err := taken(r.Position, images[0])
-		if err != nil {
-			return nil, err
+		c.Samples = append(c.Samples, sample{Position: r.Position, Format: isoRecord, Data: r.Data})
+		if payload := r.Others["PAYLOAD"]; len(r.Signature) > 0 && payload != "" {
+			c.Signed = append(c.Signed, signed{Position: r.Position, Signature: r.Signature, Payload: []byte(payload)})
 		}
-		all = append(all, s)
 	}
-	return all, nil
+	return nil
 }
 
-// taken is one image as a file would hold it. Raw pixels become PNG, and a portrait
-// becomes a JPEG, which every page can show.
-func taken(position biometrics.Position, img iso.Image) (sample, error) {
-	s := sample{Position: position, Format: bundleFormats[img.Codec], Data: img.Data}
+// record is a sample as a CBEFF document would hold it.
+func (c contents) record(s sample) cbeff.Record {
+	r := cbeff.Record{Position: s.Position, Data: s.Data}
+	for _, by := range c.Signed {
+		if by.Position == s.Position {
+			r.Signature, r.Others = by.Signature, map[string]string{"PAYLOAD": string(by.Payload)}
+		}
+	}
+	return r
+}
+
+// picture is the sample as a file of an image holds it: of a record its first image.
+// Raw pixels become PNG, and a portrait becomes a JPEG, which every page can show.
+func (s sample) picture() (sample, error) {
+	if s.Format != isoRecord {
+		return s, nil
+	}
+	images, err := iso.ReadImages(s.Data)
+	if err != nil {
+		return s, errSample.At(s.file(), "must be an image record (ISO/IEC 19794-4, -5 or -6)").Because(err)
+	}
+	img := images[0]
+	seen := sample{Position: s.Position, Format: formats[img.Codec], Data: img.Data}
 	var out bytes.Buffer
 	switch {
 	case img.Codec == iso.Raw:
 		if len(img.Data) != img.Width*img.Height {
-			return s, errDirectory.At(bundleFile, "holds raw pixels of "+string(position)+" that are not as many as it says")
+			return s, errSample.At(s.file(), "has another number of pixels than it says")
 		}
 		grey := &image.Gray{Pix: img.Data, Stride: img.Width, Rect: image.Rect(0, 0, img.Width, img.Height)}
 		if err := png.Encode(&out, grey); err != nil {
-			return s, errDirectory.At(bundleFile, "cannot be converted").Because(err)
+			return s, errSample.At(s.file(), "cannot be converted").Because(err)
 		}
-		s.Data = out.Bytes()
-	case img.Codec == iso.JP2 && position.Modality() == biometrics.Face:
+		seen.Data = out.Bytes()
+	case img.Codec == iso.JP2 && s.Position.Modality() == biometrics.Face:
 		face, err := jp2.Decode(img.Data)
 		if err == nil {
 			err = jpeg.Encode(&out, face, &jpeg.Options{Quality: 92})
 		}
 		if err != nil {
-			return s, errDirectory.At(bundleFile, "holds a portrait that cannot be read").Because(err)
+			return s, errSample.At(s.file(), "holds a portrait that cannot be read").Because(err)
 		}
-		s.Format, s.Data = "jpg", out.Bytes()
+		seen.Format, seen.Data = "jpg", out.Bytes()
 	}
-	return s, nil
+	return seen, nil
 }

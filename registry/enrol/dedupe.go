@@ -1,7 +1,6 @@
 package enrol
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -24,6 +23,7 @@ type candidate struct {
 	Score       float64         `json:"score"`   // of all fingers and eyes together
 	Fingers     int             `json:"fingers"` // and eyes, in common
 	SameData    bool            `json:"same_data"`
+	SameImage   bool            `json:"same_image"` // one image, or a copy of it, came with both
 	Verdict     gallery.Verdict `json:"-"`
 	state       State
 	place       int64
@@ -52,6 +52,9 @@ func (o *Office) dedupe(ctx context.Context, a Application) outcome {
 	if found, err = o.sameData(ctx, mine, prints, found); err != nil {
 		return tryAgain{err}
 	}
+	if found, err = o.sameImage(ctx, mine, prints, found); err != nil {
+		return tryAgain{err}
+	}
 	searched := func(ctx context.Context, tx pgx.Tx) error {
 		return audit.Append(ctx, tx, audit.Entry{Event: audit.GallerySearched, Subject: a.ID.String(), Details: map[string]string{
 			"place": strconv.FormatInt(mine.Place, 10), "candidates": strconv.Itoa(len(found))}})
@@ -67,7 +70,7 @@ func (o *Office) judge(a Application, found []candidate, printed bool, searched 
 	for i, c := range found {
 		switch {
 		case c.Verdict == gallery.Duplicate && c.decided():
-			return duplicate(a, c.Application, searched)
+			return duplicate(a, c, searched)
 		case !c.decided() && (waitsFor == nil || c.place < waitsFor.place):
 			waitsFor = &found[i]
 		case c.decided():
@@ -84,9 +87,13 @@ func (o *Office) judge(a Application, found []candidate, printed bool, searched 
 }
 
 // duplicate ends the application of somebody who has a number.
-func duplicate(a Application, of uuid.UUID, also func(context.Context, pgx.Tx) error) failed {
+func duplicate(a Application, c candidate, also func(context.Context, pgx.Tx) error) failed {
+	of, notes := c.Application, map[string]string{"duplicate_of": c.Application.String()}
+	if c.SameImage {
+		notes["same_image"] = "true" // nobody's finger was there a second time, its image was
+	}
 	return failed{code: "duplicate", reason: "This person has a number already, by application " + of.String() + ". Help them to find it again.",
-		notes: map[string]string{"duplicate_of": of.String()},
+		notes: notes,
 		also: func(ctx context.Context, tx pgx.Tx) error {
 			if err := also(ctx, tx); err != nil {
 				return err
@@ -136,8 +143,7 @@ func (o *Office) similar(ctx context.Context, prints gallery.Person, before int6
 // gender whom fingers do not tell from us: because we have none in common, or
 // because ours are a little alike, which with the same data is no chance.
 func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery.Person, found []candidate) ([]candidate, error) {
-	// A retired lookup key made the tokens of those who came before its end.
-	tokens, err := o.tokens(ctx, mine)
+	tokens, _, err := o.tokens(ctx, mine)
 	if err != nil {
 		return nil, err
 	}
@@ -164,31 +170,6 @@ func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery
 		}
 	}
 	return found, nil
-}
-
-// tokens are those of the row, and while keys change, those by every key.
-func (o *Office) tokens(ctx context.Context, mine galleryEntry) ([][]byte, error) {
-	if len(o.Ring.LookupAll("demographic", "")) == 1 {
-		return mine.Tokens, nil
-	}
-	a, err := readApplication(ctx, o.Pool, mine.Application)
-	if err != nil {
-		return nil, err
-	}
-	c, err := o.stored(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	p, err := parsePerson(c.Person)
-	if err != nil {
-		return nil, err
-	}
-	all := slices.Clone(mine.Tokens)
-	for _, saying := range p.sayings() {
-		all = append(all, o.Ring.LookupAll("demographic", saying)...)
-	}
-	slices.SortFunc(all, bytes.Compare)
-	return slices.CompactFunc(all, bytes.Equal), nil
 }
 
 // alike is how much of a likeness makes somebody with the same data doubtful: one

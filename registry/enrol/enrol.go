@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/biometrics/gallery"
 	"github.com/plinth-id/plinth/internal/blob"
 	"github.com/plinth-id/plinth/internal/fault"
@@ -34,6 +35,7 @@ type Config struct {
 	Registry *registry.Registry
 	Stations func(ctx context.Context, db postgres.DB, id uuid.UUID) (place.Station, error)
 	Gallery  *gallery.Gallery // of this process, empty at first
+	Policy   evidence.Policy  // what is asked of samples; the zero one asks for nothing
 	Enqueue  func(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error
 	Notify   func(ctx context.Context, tx pgx.Tx, m notify.Message) error
 	// Offer runs in the transaction that ends an enrolment. Nil: nothing is offered.
@@ -100,6 +102,7 @@ type Application struct {
 	Reason   string        `json:"reason,omitempty"`
 	WaitsFor *uuid.UUID    `json:"waits_for,omitempty"` // an application that must be decided first
 	UIN      *registry.UIN `json:"uin_masked,omitempty"`
+	Samples  []Shot        `json:"samples,omitempty"` // once they were checked
 	History  []Move        `json:"history,omitempty"`
 
 	digest    []byte
@@ -109,6 +112,7 @@ type Application struct {
 	stoppedAt State
 	person    uuid.UUID
 	attempts  int
+	shots     []byte
 }
 
 // Move is one step that an application has made.
@@ -131,6 +135,9 @@ func (o *Office) Application(ctx context.Context, id uuid.UUID) (Application, er
 	}
 	if a.History, err = readMoves(ctx, o.Pool, id); err != nil {
 		return a, fmt.Errorf("reading an application: %w", err)
+	}
+	if a.Samples, err = o.openShots(a); err != nil {
+		return a, err
 	}
 	if a.person == uuid.Nil {
 		return a, nil

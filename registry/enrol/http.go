@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -21,6 +22,7 @@ func (o *Office) Routes(r *web.Router) {
 	r.Handle("POST", "/api/v1/applications/:id/resume", web.Administrator, o.postResume)
 	r.Handle("GET", "/api/v1/cases", web.Adjudicator, o.getCases)
 	r.Handle("GET", "/api/v1/cases/:id/candidates/:application", web.Adjudicator, o.getLikenesses)
+	r.Handle("GET", "/api/v1/statistics/samples", web.Administrator, o.getSites)
 	r.Handle("POST", "/api/v1/cases/:id/verdict", web.Adjudicator, o.postVerdict, web.MaxBody(16<<10))
 }
 
@@ -93,6 +95,19 @@ func (o *Office) getLikenesses(c *gin.Context) error {
 		return err
 	}
 	c.JSON(http.StatusOK, gin.H{"fingers": all})
+	return nil
+}
+
+func (o *Office) getSites(c *gin.Context) error {
+	weeks, err := strconv.Atoi(c.DefaultQuery("weeks", "13"))
+	if err != nil {
+		return errWeeks
+	}
+	all, err := o.Sites(c.Request.Context(), weeks, place.OfficerFrom(c))
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"sites": all})
 	return nil
 }
 

@@ -107,8 +107,8 @@ func (c *counter) ask(t *testing.T, as place.Role, route string, body []byte, he
 
 func TestASVS_8_2_1_EveryRoleAtEveryDoorOfEnrolment(t *testing.T) {
 	c := openCounter(t)
-	if len(c.routes) != 7 {
-		t.Fatalf("got %d routes, want 7", len(c.routes))
+	if len(c.routes) != 8 {
+		t.Fatalf("got %d routes, want 8", len(c.routes))
 	}
 	for _, route := range c.routes {
 		address := route.Method + " " + strings.NewReplacer(":id", uuid.NewString(), ":application", uuid.NewString()).Replace(route.Path)

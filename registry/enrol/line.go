@@ -29,8 +29,9 @@ type galleryEntry struct {
 	Ref         uuid.UUID
 	Application uuid.UUID
 	Place       int64
-	Sealed      []byte // nil: removed
-	Tokens      [][]byte
+	Sealed      []byte   // nil: removed
+	Tokens      [][]byte // of name, birth date and gender
+	Images      [][]byte // tokens of the images
 }
 
 // join gives an application its place in line. The place is drawn under one lock

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ const (
 	maxPerson    = 256 << 10
 	maxDocument  = 5 << 20
 	maxSample    = 5 << 20
+	maxWords     = 64 << 10            // of a device, to one sample
 	maxAhead     = 24 * time.Hour      // of a station's clock
 	maxAge       = 90 * 24 * time.Hour // of a packet from a place without a network
 )
@@ -76,6 +78,9 @@ type contents struct {
 	Person    []byte     `cbor:"1,keyasint"`
 	Documents []document `cbor:"2,keyasint"`
 	Samples   []sample   `cbor:"3,keyasint"`
+	Signed    []signed   `cbor:"4,keyasint,omitempty"`
+
+	closed time.Time // when the station made the packet
 }
 
 type document struct {
@@ -90,6 +95,15 @@ type sample struct {
 	Position biometrics.Position
 	Format   string
 	Data     []byte
+}
+
+// signed is what a device has signed of a sample that is an ISO record, as
+// sbi.Captured.Record gives it.
+type signed struct {
+	_         struct{} `cbor:",toarray"`
+	Position  biometrics.Position
+	Signature []byte // header and signature of a JWS
+	Payload   []byte // with a placeholder for the sample
 }
 
 // file is how the sample was named at the station.
@@ -252,5 +266,24 @@ func parseContents(plain []byte) (c contents, err error) {
 		}
 		previous = string(s.Position)
 	}
-	return c, nil
+	return c, c.checkSigned()
+}
+
+// checkSigned holds what devices have signed to the form of a packet.
+func (c contents) checkSigned() error {
+	if len(c.Signed) > maxSamples {
+		return errTooLarge
+	}
+	previous := biometrics.Position("")
+	for _, s := range c.Signed {
+		of := slices.ContainsFunc(c.Samples, func(of sample) bool { return of.Position == s.Position && of.Format == isoRecord })
+		if !of || s.Position <= previous || len(s.Signature) == 0 {
+			return errUnopened.At("biometrics", "must be signed in order, each an ISO record")
+		}
+		if len(s.Signature) > maxWords || len(s.Payload) > maxWords {
+			return errTooLarge.At(string(s.Position), "must be signed with at most 64 KiB")
+		}
+		previous = s.Position
+	}
+	return nil
 }

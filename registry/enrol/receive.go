@@ -152,7 +152,9 @@ func (o *Office) open(e envelope) (contents, error) {
 	if err != nil {
 		return contents{}, errUnopened.Because(err)
 	}
-	return parseContents(plain)
+	c, err := parseContents(plain)
+	c.closed = time.Unix(e.Created, 0)
+	return c, err
 }
 
 // stored fetches and opens the packet of an application.

@@ -96,9 +96,13 @@ func (o *Office) prints(ctx context.Context, a Application, whose string) ([]sho
 		if s.Position.Modality() != biometrics.Finger {
 			continue
 		}
-		img, err := finger.Decode(s.Data)
+		seen, err := s.picture()
 		if err != nil {
 			continue // it was good enough once; another version of the engine may see it otherwise
+		}
+		img, err := finger.Decode(seen.Data)
+		if err != nil {
+			continue
 		}
 		if t, _, err := finger.Extract(img); err == nil {
 			all = append(all, shownPrint{sketch.Print{Name: whose + ": " + string(s.Position), Template: t, Image: img}, s.Position})

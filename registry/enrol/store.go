@@ -20,12 +20,12 @@ func insertApplication(ctx context.Context, db postgres.DB, a Application, stati
 	return err
 }
 
-const applicationColumns = `id, packet, digest, officer, submitter, process, state, stopped_at, reason_code, reason, waits_for, person, attempts`
+const applicationColumns = `id, packet, digest, officer, submitter, process, state, stopped_at, reason_code, reason, waits_for, person, attempts, shots`
 
 func scanApplication(row pgx.Row) (a Application, err error) {
 	var stopped *State
 	var person *uuid.UUID
-	err = row.Scan(&a.ID, &a.packet, &a.digest, &a.officer, &a.submitter, &a.Process, &a.State, &stopped, &a.Code, &a.Reason, &a.WaitsFor, &person, &a.attempts)
+	err = row.Scan(&a.ID, &a.packet, &a.digest, &a.officer, &a.submitter, &a.Process, &a.State, &stopped, &a.Code, &a.Reason, &a.WaitsFor, &person, &a.attempts, &a.shots)
 	if stopped != nil {
 		a.stoppedAt = *stopped
 	}

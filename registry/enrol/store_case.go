@@ -16,15 +16,15 @@ func insertCase(ctx context.Context, db postgres.DB, c Case) error {
 }
 
 func insertCandidate(ctx context.Context, db postgres.DB, opened uuid.UUID, c candidate) error {
-	_, err := db.Exec(ctx, `INSERT INTO enrol_candidate (opened, application, score, fingers, same_data) VALUES ($1, $2, $3, $4, $5)`,
-		opened, c.Application, c.Score, c.Fingers, c.SameData)
+	_, err := db.Exec(ctx, `INSERT INTO enrol_candidate (opened, application, score, fingers, same_data, same_image) VALUES ($1, $2, $3, $4, $5, $6)`,
+		opened, c.Application, c.Score, c.Fingers, c.SameData, c.SameImage)
 	return err
 }
 
 func readCandidates(ctx context.Context, db postgres.DB, opened uuid.UUID) ([]candidate, error) {
-	rows, _ := db.Query(ctx, `SELECT application, score, fingers, same_data FROM enrol_candidate WHERE opened = $1 ORDER BY score DESC, application`, opened)
+	rows, _ := db.Query(ctx, `SELECT application, score, fingers, same_data, same_image FROM enrol_candidate WHERE opened = $1 ORDER BY score DESC, application`, opened)
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c candidate, err error) {
-		err = row.Scan(&c.Application, &c.Score, &c.Fingers, &c.SameData)
+		err = row.Scan(&c.Application, &c.Score, &c.Fingers, &c.SameData, &c.SameImage)
 		return c, err
 	})
 }
