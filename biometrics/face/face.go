@@ -39,6 +39,9 @@ type Image struct {
 	grey          []uint8
 }
 
+// Grey are the pixels without their colours, row by row. They are not a copy.
+func (img *Image) Grey() []uint8 { return img.grey }
+
 // Decode reads a PNG, JPEG, BMP, TIFF or JPEG 2000, or the first representation of an
 // ISO/IEC 19794-5 record with its landmarks. Its size is checked before its pixels are
 // read.

@@ -4,6 +4,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -17,6 +18,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/evidence"
+	"github.com/plinth-id/plinth/biometrics/sbi"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
@@ -31,6 +34,7 @@ type Config struct {
 	Registry *registry.Registry
 	Queue    func(ctx context.Context, tx pgx.Tx, m notify.Message) error // notify.Sender.Queue
 	Offers   func(notify.Channel) bool                                    // notify.Sender.Offers
+	Policy   evidence.Policy                                              // what is asked of samples; the zero one asks for nothing
 	Demo     bool                                                         // every code is 111111
 	Now      func() time.Time                                             // nil means time.Now
 }
@@ -58,6 +62,7 @@ type Attempt struct {
 	Identifier  string // UIN or VID
 	Code        string
 	Finger      []byte              // image
+	Captured    *sbi.Evidence       // what a device has signed of Finger, as sbi.Trust has checked it; nil: nothing
 	Position    biometrics.Position // of Finger; empty: any finger
 	Transaction string              // the code is good for this one only
 	Client      string              // who asks
@@ -79,6 +84,12 @@ type Sent struct {
 
 // The one answer to a failed attempt, whatever failed (ASVS 6.3.8).
 var errRefused = fault.New(fault.Denied, "The number and what you gave with it do not fit together. Check both and try again.").Named("login-refused")
+
+// errShown says that somebody has logged in with this very image.
+var errShown = fault.New(fault.Invalid, "This image of a finger was used before. Capture the finger again.").Named("finger-shown-before")
+
+// errUnproven says that nobody vouches for how a finger was captured.
+var errUnproven = fault.New(fault.Invalid, "This finger was not captured as it must be. Use a scanner that this service accepts, or log in another way.").Named("finger-unproven")
 
 // errWait says that a budget is used up.
 var errWait = fault.New(fault.Busy, "There were too many attempts. Wait an hour, use a device on which you have logged in before, or log in another way.").Named("rate-limited")
@@ -135,6 +146,10 @@ func (d *Desk) Verify(ctx context.Context, a Attempt) (Proof, error) {
 	if err := d.welcome(ctx, a); err != nil {
 		return Proof{}, err
 	}
+	rule := d.Policy.Rule(evidence.Login, biometrics.Finger)
+	if err := rule.Admit(a.Captured); err != nil {
+		return Proof{}, errUnproven.At("finger", err.Error())
+	}
 	probe, err := d.readInTurn(ctx, a.Finger)
 	if err != nil {
 		return Proof{}, err
@@ -164,7 +179,9 @@ func (d *Desk) welcome(ctx context.Context, a Attempt) error {
 type factor struct {
 	acr  string
 	amr  []string
-	fits func(ctx context.Context, tx pgx.Tx, who claimed) (bool, error)
+	once []byte // token of what passes only once; nil: as often as one likes
+	// unfit tells why the evidence does not fit, for the audit; empty: it fits.
+	unfit func(ctx context.Context, tx pgx.Tx, who claimed) (string, error)
 }
 
 // verify spends the budgets, judges, and records the outcome, in one
@@ -187,13 +204,23 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 			refusal = errWait
 			return d.recordRefused(ctx, tx, a, who, "limited")
 		}
-		fits, err := f.fits(ctx, tx, who)
+		why, err := f.unfit(ctx, tx, who)
 		if err != nil {
 			return err
 		}
-		if !fits || !who.exists {
+		if why != "" || !who.exists {
 			refusal = errRefused
-			return d.recordRefused(ctx, tx, a, who, f.amr[0])
+			return d.recordRefused(ctx, tx, a, who, cmp.Or(why, f.amr[0]))
+		}
+		if f.once != nil {
+			first, err := showOnce(ctx, tx, f.once, d.Now(), d.Now().Add(imageLife))
+			if err != nil {
+				return fmt.Errorf("remembering a login's image: %w", err)
+			}
+			if !first {
+				refusal = errShown
+				return d.recordRefused(ctx, tx, a, who, "shown-before")
+			}
 		}
 		if err := refund(ctx, tx, budgets); err != nil {
 			return err

@@ -157,22 +157,23 @@ func (d *Desk) codeFits(a Attempt) factor {
 		}
 		return r
 	}, a.Code)
-	return factor{acr: ACRCode, amr: []string{"otp"}, fits: func(ctx context.Context, tx pgx.Tx, who claimed) (bool, error) {
+	return factor{acr: ACRCode, amr: []string{"otp"}, unfit: func(ctx context.Context, tx pgx.Tx, who claimed) (string, error) {
 		in := transaction(a.Client, a.Transaction)
 		spent, err := spendCode(ctx, tx, in, who.person, d.mac(who.person, code), d.Now())
 		if err != nil {
-			return false, fmt.Errorf("spending a code: %w", err)
+			return "", fmt.Errorf("spending a code: %w", err)
 		}
-		if !spent {
-			if err := countTry(ctx, tx, in, who.person); err != nil {
-				return false, fmt.Errorf("counting a try: %w", err)
-			}
+		if spent {
+			return "", nil
 		}
-		return spent, nil
+		if err := countTry(ctx, tx, in, who.person); err != nil {
+			return "", fmt.Errorf("counting a try: %w", err)
+		}
+		return "otp", nil
 	}}
 }
 
-// Sweep forgets codes and budgets that have expired.
+// Sweep forgets codes, budgets and images that have expired.
 func (d *Desk) Sweep(ctx context.Context) error {
-	return errors.Join(sweepCodes(ctx, d.Pool, d.Now().Add(-time.Hour)), sweepLimits(ctx, d.Pool, d.Now()))
+	return errors.Join(sweepCodes(ctx, d.Pool, d.Now().Add(-time.Hour)), sweepLimits(ctx, d.Pool, d.Now()), sweepImages(ctx, d.Pool, d.Now()))
 }

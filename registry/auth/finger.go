@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/biometrics/finger"
 	"github.com/plinth-id/plinth/internal/fault"
 )
@@ -17,35 +19,44 @@ import (
 // amrFinger is the method of RFC 8176.
 const amrFinger = "fpt"
 
+// imageLife is how long it is remembered that somebody logged in with an image.
+const imageLife = 90 * 24 * time.Hour
+
 // mostPixels of one finger: two inches by two at 500 ppi.
 const mostPixels = 1000 * 1000
 
 // readInTurn reads the image of a finger when its turn comes.
-func (d *Desk) readInTurn(ctx context.Context, image []byte) (finger.Template, error) {
+func (d *Desk) readInTurn(ctx context.Context, image []byte) (shownFinger, error) {
 	turn, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if d.images.Acquire(turn, 1) != nil {
-		return finger.Template{}, fault.New(fault.Busy, "Too many fingers are being read at this moment. Try again in a minute.").Named("too-many-at-once")
+		return shownFinger{}, fault.New(fault.Busy, "Too many fingers are being read at this moment. Try again in a minute.").Named("too-many-at-once")
 	}
 	defer d.images.Release(1)
 	return readFinger(image)
 }
 
+// shownFinger is a finger that somebody shows, and by what its image is known again.
+type shownFinger struct {
+	finger.Template
+	digest []byte
+}
+
 // readFinger reads the image of a finger; what cannot be used is said plainly,
 // since it tells nothing of the person.
-func readFinger(image []byte) (finger.Template, error) {
+func readFinger(image []byte) (shownFinger, error) {
 	img, err := finger.Decode(image)
 	if err == nil && img.Width*img.Height > mostPixels {
 		err = biometrics.ErrTooLarge
 	}
 	if err != nil {
-		return finger.Template{}, unusable(err)
+		return shownFinger{}, unusable(err)
 	}
 	probe, _, err := finger.Extract(img)
 	if err != nil {
-		return finger.Template{}, unusable(err)
+		return shownFinger{}, unusable(err)
 	}
-	return probe, nil
+	return shownFinger{probe, evidence.Digest(img.Width, img.Height, img.Pix)}, nil
 }
 
 func unusable(err error) error {
@@ -62,17 +73,22 @@ func unusable(err error) error {
 // fingerFits compares the finger with the person's own, one to one. Without a
 // position every enrolled finger is tried, and so the score must be higher by
 // the logarithm of how many there are.
-func (d *Desk) fingerFits(a Attempt, probe finger.Template) factor {
-	return factor{acr: ACRFinger, amr: []string{amrFinger}, fits: func(ctx context.Context, tx pgx.Tx, who claimed) (bool, error) {
+func (d *Desk) fingerFits(a Attempt, probe shownFinger) factor {
+	f := factor{acr: ACRFinger, amr: []string{amrFinger}}
+	trial := d.Policy.Rule(evidence.Login, biometrics.Finger).Trial
+	if !trial {
+		f.once = d.Ring.Lookup("login image", hex.EncodeToString(probe.digest))
+	}
+	f.unfit = func(ctx context.Context, tx pgx.Tx, who claimed) (string, error) {
 		if !who.exists {
-			return false, nil
+			return amrFinger, nil
 		}
 		enrolled, err := d.Registry.Templates(ctx, tx, who.person)
 		if fault.Is(err, fault.NotFound) {
-			return false, nil // erased since: as somebody who never was
+			return amrFinger, nil // erased since: as somebody who never was
 		}
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		if a.Position != "" {
 			enrolled = map[biometrics.Position][]byte{a.Position: enrolled[a.Position]}
@@ -82,14 +98,19 @@ func (d *Desk) fingerFits(a Attempt, probe finger.Template) factor {
 		for position, raw := range enrolled {
 			t, err := finger.ParseTemplate(raw)
 			if err != nil {
-				return false, fmt.Errorf("reading the template of %s: %w", position, err)
+				return "", fmt.Errorf("reading the template of %s: %w", position, err)
 			}
-			if finger.Compare(probe, t) >= needed {
-				return true, nil
+			switch {
+			case finger.Compare(probe.Template, t) < needed:
+			case !trial && finger.Copied(probe.Template, t):
+				return "copied", nil // somebody has the image of enrolment, which is not to have the finger
+			default:
+				return "", nil
 			}
 		}
-		return false, nil
-	}}
+		return amrFinger, nil
+	}
+	return f
 }
 
 // chances is what several comparisons cost: log10 of their number.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -29,6 +30,7 @@ func TestFingerProvesWhoseItIs(t *testing.T) {
 		if err != nil || p.Person() != a.Person || p.ACR() != ACRFinger || len(p.AMR()) != 1 || p.AMR()[0] != "fpt" {
 			t.Errorf("%q: got %s %v, %v; want the person by a finger", position, p.ACR(), p.AMR(), err)
 		}
+		w.wait(imageLife + time.Minute)
 	}
 }
 

@@ -40,6 +40,18 @@ func sweepCodes(ctx context.Context, db postgres.DB, before time.Time) error {
 	return err
 }
 
+// showOnce remembers what is shown, and tells whether it is for the first time.
+func showOnce(ctx context.Context, db postgres.DB, token []byte, now, until time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `INSERT INTO auth_image AS i (token, until) VALUES ($1, $3)
+		ON CONFLICT (token) DO UPDATE SET until = excluded.until WHERE i.until <= $2`, token, now, until)
+	return tag.RowsAffected() > 0, err
+}
+
+func sweepImages(ctx context.Context, db postgres.DB, now time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM auth_image WHERE until < $1`, now)
+	return err
+}
+
 // takeOne takes one from a budget, or finds it used up, in one statement.
 func takeOne(ctx context.Context, db postgres.DB, b budget, now time.Time) (bool, error) {
 	var used int

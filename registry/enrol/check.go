@@ -2,6 +2,7 @@ package enrol
 
 import (
 	"context"
+	"encoding/hex"
 	"slices"
 
 	"github.com/google/uuid"
@@ -26,14 +27,17 @@ func (o *Office) check(ctx context.Context, a Application) outcome {
 	if err != nil {
 		return found.refused(a, err)
 	}
-	e := galleryEntry{Ref: uuid.New(), Application: a.ID, Images: found.images}
+	e := galleryEntry{Ref: uuid.New(), Application: a.ID}
 	if e.Sealed, err = o.sealPrints(e, found.Person); err != nil {
 		return tryAgain{err}
 	}
 	for _, saying := range p.sayings() {
 		e.Tokens = append(e.Tokens, o.Ring.Lookup("demographic", saying))
 	}
-	shots, err := o.sealShots(a, found.shots)
+	for _, digest := range found.images {
+		e.Images = append(e.Images, o.Ring.Lookup("image", hex.EncodeToString(digest)))
+	}
+	shots, err := o.sealShots(a, known{found.shots, found.images})
 	if err != nil {
 		return tryAgain{err}
 	}

@@ -136,9 +136,11 @@ func (o *Office) Application(ctx context.Context, id uuid.UUID) (Application, er
 	if a.History, err = readMoves(ctx, o.Pool, id); err != nil {
 		return a, fmt.Errorf("reading an application: %w", err)
 	}
-	if a.Samples, err = o.openShots(a); err != nil {
+	k, err := o.openShots(a)
+	if err != nil {
 		return a, err
 	}
+	a.Samples = k.Shots
 	if a.person == uuid.Nil {
 		return a, nil
 	}

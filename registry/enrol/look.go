@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"image"
 	_ "image/jpeg" // portraits
@@ -42,7 +41,7 @@ var (
 type findings struct {
 	gallery.Person
 	shots  []Shot
-	images [][]byte // tokens, by which the same image is found again
+	images [][]byte // digests, by which the same image is found again
 	tally  tally
 }
 
@@ -54,7 +53,7 @@ func (o *Office) look(ctx context.Context, c contents, p person) (findings, erro
 	for position := range excepted {
 		found.tally.add(position, itemExcepted)
 	}
-	files := make(map[[sha256.Size]byte]string)
+	files := make(map[string]string)
 	for _, s := range c.Samples {
 		if err := ctx.Err(); err != nil {
 			return found, err
@@ -86,37 +85,36 @@ func (o *Office) look(ctx context.Context, c contents, p person) (findings, erro
 
 // lookAt looks at one sample: who captured it, whether it is another one once more,
 // and how good it is.
-func (o *Office) lookAt(c contents, s sample, files map[[sha256.Size]byte]string, found *findings) error {
+func (o *Office) lookAt(c contents, s sample, files map[string]string, found *findings) error {
 	picture, err := s.picture()
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256(picture.Data)
-	if other, ok := files[digest]; ok {
-		return errRepeat.At(s.file(), "is the same image as "+other)
-	}
-	files[digest] = s.file()
 	by, err := o.Policy.Enrolled(c.record(s), c.closed)
 	if err != nil {
 		return errUnproof.At(s.file(), err.Error())
 	}
-	quality, err := s.check(picture, &found.Person)
+	quality, digest, err := s.check(picture, &found.Person)
 	found.tally.quality(s.Position, quality)
 	if err != nil {
 		return err
 	}
+	if other, ok := files[string(digest)]; ok {
+		return errRepeat.At(s.file(), "is the same image as "+other)
+	}
+	files[string(digest)] = s.file()
 	shot := newShot(s.Position, quality, by)
 	found.tally.add(s.Position, shot.signedBy())
 	found.shots = append(found.shots, shot)
 	if !o.Policy.Rule(evidence.Enrolment, s.Position.Modality()).Trial {
-		found.images = append(found.images, o.imageToken(digest[:]))
+		found.images = append(found.images, digest)
 	}
 	return nil
 }
 
-// check looks at how good a sample is; the template of a finger or an eye goes into
-// what was found.
-func (s sample) check(picture sample, found *gallery.Person) (biometrics.Quality, error) {
+// check looks at how good a sample is, and by what its image is known again; the
+// template of a finger or an eye goes into what was found.
+func (s sample) check(picture sample, found *gallery.Person) (q biometrics.Quality, digest []byte, err error) {
 	switch s.Position.Modality() {
 	case biometrics.Face:
 		return s.checkFace(picture)
@@ -125,49 +123,49 @@ func (s sample) check(picture sample, found *gallery.Person) (biometrics.Quality
 	}
 	img, err := iso.DecodeFinger(s.Data)
 	if err != nil {
-		return biometrics.Quality{}, errSample.At(s.file(), rule(err)).Because(err)
+		return q, nil, errSample.At(s.file(), rule(err)).Because(err)
 	}
-	template, quality, err := finger.Extract(img)
+	template, q, err := finger.Extract(img)
 	if err != nil {
-		return quality, errSample.At(s.file(), rule(err)).Because(err)
+		return q, nil, errSample.At(s.file(), rule(err)).Because(err)
 	}
-	if quality.Value < leastQuality || template.Len() < leastMinutiae {
-		return quality, errSample.At(s.file(), "is too poor: "+poor(quality))
+	if q.Value < leastQuality || template.Len() < leastMinutiae {
+		return q, nil, errSample.At(s.file(), "is too poor: "+poor(q))
 	}
 	found.Fingers[s.Position] = template
-	return quality, nil
+	return q, evidence.Digest(img.Width, img.Height, img.Pix), nil
 }
 
 // checkFace asks of a portrait that it can be shown. What else is wrong with it is
 // noted and no more: an officer sees better than our checks what is a face.
-func (s sample) checkFace(picture sample) (biometrics.Quality, error) {
+func (s sample) checkFace(picture sample) (q biometrics.Quality, digest []byte, err error) {
 	if config, format, err := image.DecodeConfig(bytes.NewReader(picture.Data)); err != nil || format != "jpeg" && format != "png" {
-		return biometrics.Quality{}, errSample.At(s.file(), "must be a JPEG or PNG image").Because(err)
+		return q, nil, errSample.At(s.file(), "must be a JPEG or PNG image").Because(err)
 	} else if config.Width > maxPortrait || config.Height > maxPortrait {
-		return biometrics.Quality{}, errSample.At(s.file(), "must be at most 4096 by 4096 pixels")
+		return q, nil, errSample.At(s.file(), "must be at most 4096 by 4096 pixels")
 	}
 	img, err := face.Decode(s.Data)
 	if err != nil {
-		return biometrics.Quality{}, errSample.At(s.file(), rule(err)).Because(err)
+		return q, nil, errSample.At(s.file(), rule(err)).Because(err)
 	}
-	quality, _ := face.Check(img) // its error is among the reasons
-	return quality, nil
+	q, _ = face.Check(img) // its error is among the reasons
+	return q, evidence.Digest(img.Width, img.Height, img.Grey()), nil
 }
 
-func (s sample) checkEye(found *gallery.Person) (biometrics.Quality, error) {
+func (s sample) checkEye(found *gallery.Person) (q biometrics.Quality, digest []byte, err error) {
 	img, err := iris.Decode(s.Data)
 	if err != nil {
-		return biometrics.Quality{}, errSample.At(s.file(), rule(err)).Because(err)
+		return q, nil, errSample.At(s.file(), rule(err)).Because(err)
 	}
-	code, quality, err := iris.Extract(img)
+	code, q, err := iris.Extract(img)
 	if err != nil {
-		return quality, errSample.At(s.file(), rule(err)).Because(err)
+		return q, nil, errSample.At(s.file(), rule(err)).Because(err)
 	}
-	if quality.Value < leastQuality {
-		return quality, errSample.At(s.file(), "is too poor: "+poor(quality))
+	if q.Value < leastQuality {
+		return q, nil, errSample.At(s.file(), "is too poor: "+poor(q))
 	}
 	found.Eyes[s.Position] = code
-	return quality, nil
+	return q, evidence.Digest(img.Width, img.Height, img.Pix), nil
 }
 
 // rule says what is wrong with an image in words that were made for it.

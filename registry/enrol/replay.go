@@ -3,7 +3,6 @@ package enrol
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -67,11 +66,6 @@ func (o *Office) markCopies(ctx context.Context, prints gallery.Person, found []
 	return nil
 }
 
-// imageToken is by what the same image is found again, without the image.
-func (o *Office) imageToken(digest []byte) []byte {
-	return o.Ring.Lookup("image", hex.EncodeToString(digest))
-}
-
 // tokens are those of the row, of the person's data and of the images, and while keys
 // change, those by every key: a retired one made the tokens of those who came before
 // its end.
@@ -95,11 +89,12 @@ func (o *Office) tokens(ctx context.Context, mine galleryEntry) (data, images []
 	for _, saying := range p.sayings() {
 		data = append(data, o.Ring.LookupAll("demographic", saying)...)
 	}
-	for _, s := range c.Samples {
-		if picture, err := s.picture(); err == nil && len(mine.Images) > 0 {
-			digest := sha256.Sum256(picture.Data)
-			images = append(images, o.Ring.LookupAll("image", hex.EncodeToString(digest[:]))...)
-		}
+	k, err := o.openShots(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, digest := range k.Images {
+		images = append(images, o.Ring.LookupAll("image", hex.EncodeToString(digest))...)
 	}
 	return distinct(data), distinct(images), nil
 }

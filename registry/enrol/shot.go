@@ -46,27 +46,33 @@ func (s Shot) signedBy() string {
 	return itemSigned + string(s.Device.Level)
 }
 
+// known is what is kept of an application's samples.
+type known struct {
+	Shots  []Shot   `json:"shots"`
+	Images [][]byte `json:"images"` // digests
+}
+
 // sealShots seals what is known of the samples for the application's row.
-func (o *Office) sealShots(a Application, shots []Shot) ([]byte, error) {
-	plain, err := json.Marshal(shots)
+func (o *Office) sealShots(a Application, k known) ([]byte, error) {
+	plain, err := json.Marshal(k)
 	if err != nil {
 		return nil, fmt.Errorf("sealing what is known of samples: %w", err)
 	}
 	return o.Ring.Seal(keys.Biometrics, plain, a.shotsAt())
 }
 
-func (o *Office) openShots(a Application) (shots []Shot, err error) {
+func (o *Office) openShots(a Application) (k known, err error) {
 	if a.shots == nil {
-		return nil, nil
+		return k, nil
 	}
 	plain, err := o.Ring.Open(keys.Biometrics, a.shots, a.shotsAt())
 	if err == nil {
-		err = json.Unmarshal(plain, &shots)
+		err = json.Unmarshal(plain, &k)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening what is known of samples: %w", err)
+		return k, fmt.Errorf("opening what is known of samples: %w", err)
 	}
-	return shots, nil
+	return k, nil
 }
 
 // shotsAt is what the sealed shots are bound to.
