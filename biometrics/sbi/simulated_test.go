@@ -88,6 +88,8 @@ var prints = sync.OnceValue(func() (all [][]byte) {
 	return all
 })
 
+var eyes = sync.OnceValue(func() [2][]byte { return [2][]byte{synth.PNG(synth.Eye(1, 0, 1)), synth.PNG(synth.Eye(2, 0, 1))} })
+
 // pictures is a folder of eight fingers, a blank one, two eyes and a face.
 func pictures(t *testing.T) fstest.MapFS {
 	t.Helper()
@@ -100,14 +102,13 @@ func pictures(t *testing.T) fstest.MapFS {
 		blank.Pix[i] = 0xff
 	}
 	folder["leftThumb.png"] = encoded(t, blank, "png")
-	eye, face := image.NewGray(image.Rect(0, 0, 320, 240)), image.NewRGBA(image.Rect(0, 0, 120, 160))
-	for y := range 240 {
-		for x := range 320 {
-			eye.SetGray(x, y, color.Gray{uint8((x-160)*(x-160)/160 + (y-120)*(y-120)/120)})
+	face := image.NewRGBA(image.Rect(0, 0, 120, 160))
+	for y := range 160 {
+		for x := range 120 {
 			face.Set(x, y, color.RGBA{uint8(2 * x), uint8(y), 99, 0xff})
 		}
 	}
-	folder["leftEye.png"], folder["rightEye.png"], folder["face.jpg"] = encoded(t, eye, "png"), encoded(t, eye, "png"), encoded(t, face, "jpg")
+	folder["leftEye.png"], folder["rightEye.png"], folder["face.jpg"] = &fstest.MapFile{Data: eyes()[0]}, &fstest.MapFile{Data: eyes()[1]}, encoded(t, face, "jpg")
 	return folder
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/biometrics/gallery"
 	"github.com/plinth-id/plinth/credentials"
 	"github.com/plinth-id/plinth/credentials/status"
@@ -102,8 +103,19 @@ func (h *house) buildSender() (err error) {
 	return err
 }
 
+// policy is what is asked of captured samples: of a demo nothing, unless a policy is set.
+func (h *house) policy() evidence.Policy {
+	switch {
+	case h.Policy != nil:
+		return *h.Policy
+	case h.demo:
+		return evidence.Trial()
+	}
+	return evidence.Policy{}
+}
+
 func (h *house) buildDesk() (err error) {
-	h.desk, err = auth.New(auth.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Queue: h.sender.Queue, Offers: h.sender.Offers, Demo: h.demo})
+	h.desk, err = auth.New(auth.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Queue: h.sender.Queue, Offers: h.sender.Offers, Policy: h.policy(), Demo: h.demo})
 	return err
 }
 
@@ -133,8 +145,10 @@ func (h *house) buildOffice() error {
 	if err != nil {
 		return err
 	}
+	policy := h.policy()
+	rates := gallery.Policy{FPIR: policy.Rates.FalsePositive, Bother: policy.Rates.Officer}
 	h.office, err = enrol.New(enrol.Config{Pool: h.pool, Ring: h.ring, Blob: blobs, Registry: h.registry, Stations: h.places.Station,
-		Gallery: gallery.New(gallery.Config{}), Enqueue: h.enqueue(galleryQueue), Notify: h.sender.Queue, Offer: h.issuer.Enrolled})
+		Gallery: gallery.New(gallery.Config{Policy: rates}), Policy: policy, Enqueue: h.enqueue(galleryQueue), Notify: h.sender.Queue, Offer: h.issuer.Enrolled})
 	return err
 }
 

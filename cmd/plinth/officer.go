@@ -40,6 +40,10 @@ type officerCommand struct {
 		Applications []string `arg:"" help:"Applications that were laid aside."`
 		Officer      string   `env:"PLINTH_OFFICER" help:"Who decides (name of an administrator); the password is PLINTH_OFFICER_PASSWORD."`
 	} `cmd:"" help:"Put applications that were laid aside back to work."`
+	Sites struct {
+		Weeks   int    `default:"13" help:"How many weeks back."`
+		Officer string `env:"PLINTH_OFFICER" help:"Who asks (name of an administrator); the password is PLINTH_OFFICER_PASSWORD."`
+	} `cmd:"" help:"Tell how good captures are at each station, without persons."`
 }
 
 func (c *officerCommand) Run(ctx context.Context, settings lazySettings, at chosen) error {
@@ -67,6 +71,8 @@ func (c *officerCommand) Run(ctx context.Context, settings lazySettings, at chos
 			return c.resume(ctx, h)
 		case "show":
 			return c.show(ctx, h)
+		case "sites":
+			return c.sites(ctx, h)
 		}
 		return c.adjudicate(ctx, h)
 	})
@@ -158,6 +164,15 @@ func (c *officerCommand) resume(ctx context.Context, h *house) error {
 		}
 	}
 	return nil
+}
+
+func (c *officerCommand) sites(ctx context.Context, h *house) error {
+	officer, err := officerHere(ctx, h.places, c.Sites.Officer)
+	if err != nil {
+		return err
+	}
+	all, err := h.office.Sites(ctx, c.Sites.Weeks, officer)
+	return shown(all, err)
 }
 
 // officerHere lets an officer prove at this machine who they are.

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/plinth-id/plinth/biometrics/evidence"
 )
 
 // Settings is how one deployment differs from another. Every field is set by
@@ -36,6 +38,7 @@ type Settings struct {
 	Log         slog.Level
 	UINDigits   int
 	Proxies     []netip.Prefix
+	Policy      *evidence.Policy // nil: none is set
 }
 
 // PKCS11 names the token that holds the root key; Module empty: there is none.
@@ -101,6 +104,18 @@ var keyList = []key{
 			return fmt.Errorf("%q is no length; use 10, 11 or 12", v)
 		}
 		return nil
+	}},
+	{"PLINTH_BIOMETRIC_POLICY", "", "JSON file of what is asked of captured samples (docs/biometrics/evidence.md); empty: nothing", func(s *Settings, v string) error {
+		if v == "" {
+			return nil
+		}
+		raw, err := os.ReadFile(v)
+		if err != nil {
+			return err
+		}
+		policy, err := evidence.Parse(raw, os.DirFS(filepath.Dir(v)))
+		s.Policy = &policy
+		return err
 	}},
 	{"PLINTH_PROXIES", "", "comma list of address ranges of balancers whose X-Forwarded-For is believed", func(s *Settings, v string) error {
 		for _, text := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {

@@ -16,6 +16,8 @@ func TestWrongSettingStopsTheStartWithOneLine(t *testing.T) {
 		{"PLINTH_LOG=loud", `PLINTH_LOG: "loud" is no level`},
 		{"PLINTH_ROLES=web,cook", `PLINTH_ROLES: "cook" is no role`},
 		{"PLINTH_UIN_DIGITS=9", `PLINTH_UIN_DIGITS: "9" is no length`},
+		{"PLINTH_BIOMETRIC_POLICY=nowhere.json", "PLINTH_BIOMETRIC_POLICY: open nowhere.json"},
+		{"PLINTH_BIOMETRIC_POLICY=settings.go", "PLINTH_BIOMETRIC_POLICY: this biometric policy cannot be used"},
 		{"PLINTH_TLS_CERT=a.pem", "PLINTH_TLS_CERT and PLINTH_TLS_KEY go together"},
 	} {
 		_, err := readSettings("", []string{c.set})

@@ -9,23 +9,19 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
-	"math"
-
-	_ "golang.org/x/image/bmp" // registers its decoder
-	"golang.org/x/image/draw"
-	_ "golang.org/x/image/tiff" // registers its decoder
 
 	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/face"
 	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iris"
 	"github.com/plinth-id/plinth/biometrics/iso"
-	"github.com/plinth-id/plinth/biometrics/jp2"
+	"github.com/plinth-id/plinth/biometrics/picture"
 	"github.com/plinth-id/plinth/biometrics/sbi"
 	"github.com/plinth-id/plinth/biometrics/wsq"
 )
 
 const (
 	maxPicture = 16 << 20
-	maxPixels  = 16 << 20
 	wsqRate    = .75 // bits a pixel: about 15:1, which authentication allows
 )
 
@@ -68,7 +64,7 @@ func (s *Simulator) sample(k pick) ([]byte, float64, error) {
 	case biometrics.Iris:
 		img, err = eye(raw)
 	default:
-		img, err = face(raw)
+		img, err = portrait(raw)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", p, err)
@@ -92,7 +88,7 @@ func (s *Simulator) finger(raw []byte, extension string) (iso.Image, error) {
 		return iso.Image{}, err
 	}
 	img := iso.Image{Width: print.Width, Height: print.Height, PPI: 500, Quality: quality.Value}
-	grey := &image.Gray{Pix: print.Pix, Stride: print.Width, Rect: image.Rect(0, 0, print.Width, print.Height)}
+	grey := print.Gray()
 	switch {
 	case s.Purpose == sbi.Registration && extension == "jp2":
 		img.Codec, img.Data = iso.JP2, raw
@@ -109,81 +105,52 @@ func (s *Simulator) finger(raw []byte, extension string) (iso.Image, error) {
 }
 
 func eye(raw []byte) (iso.Image, error) {
-	decoded, format, err := decoded(raw)
+	img, err := iris.Decode(raw)
 	if err != nil {
 		return iso.Image{}, err
 	}
-	grey := image.NewGray(decoded.Bounds())
-	draw.Draw(grey, grey.Rect, decoded, grey.Rect.Min, draw.Src)
-	img := iso.Image{Width: grey.Rect.Dx(), Height: grey.Rect.Dy(), Quality: contrast(grey), Codec: iso.JP2, Data: raw}
-	if format != "jp2" {
-		img.Codec = iso.PNG
-		img.Data, err = pngOf(grey)
+	_, quality, err := iris.Extract(img)
+	if err != nil {
+		return iso.Image{}, err
 	}
-	return img, err
+	out := iso.Image{Width: img.Width, Height: img.Height, Quality: quality.Value, Codec: iso.JP2, Data: raw}
+	if !isJP2(raw) {
+		out.Codec = iso.PNG
+		out.Data, err = pngOf(&image.Gray{Pix: img.Pix, Stride: img.Width, Rect: image.Rect(0, 0, img.Width, img.Height)})
+	}
+	return out, err
 }
 
-func face(raw []byte) (iso.Image, error) {
-	decoded, format, err := decoded(raw)
+var portraits = map[string]iso.Codec{"png": iso.PNG, "jpeg": iso.JPEG}
+
+// portrait packs a photograph. One in which no face is found has no quality, and is
+// given all the same: the check may be wrong.
+func portrait(raw []byte) (iso.Image, error) {
+	decoded, err := picture.Decode(raw)
 	if err != nil {
 		return iso.Image{}, err
 	}
 	b := decoded.Bounds()
-	grey := image.NewGray(b)
-	draw.Draw(grey, b, decoded, b.Min, draw.Src)
-	img := iso.Image{Width: b.Dx(), Height: b.Dy(), Quality: contrast(grey), Data: raw}
-	switch format {
-	case "jp2":
-		img.Codec = iso.JP2
-	case "png":
-		img.Codec = iso.PNG
-	case "jpeg":
-		img.Codec = iso.JPEG
-	default:
-		img.Codec = iso.JPEG
-		img.Data, err = jpegOf(decoded, 92)
+	quality, _ := face.Check(face.FromImage(decoded))
+	img := iso.Image{Width: b.Dx(), Height: b.Dy(), Quality: quality.Value, Codec: iso.JP2, Data: raw}
+	if isJP2(raw) {
+		return img, nil
 	}
+	_, format, err := image.DecodeConfig(bytes.NewReader(raw))
+	if err != nil {
+		return iso.Image{}, biometrics.ErrNotAnImage
+	}
+	if codec, ok := portraits[format]; ok {
+		img.Codec = codec
+		return img, nil
+	}
+	img.Codec = iso.JPEG
+	img.Data, err = jpegOf(decoded, 92)
 	return img, err
 }
 
-// decoded reads a picture whose size it checks first.
-func decoded(raw []byte) (image.Image, string, error) {
-	if bytes.HasPrefix(raw, []byte{0xff, 0x4f, 0xff, 0x51}) || len(raw) >= 8 && string(raw[4:8]) == "jP  " {
-		img, err := jp2.Decode(raw)
-		return img, "jp2", err
-	}
-	config, format, err := image.DecodeConfig(bytes.NewReader(raw))
-	if err != nil {
-		return nil, "", biometrics.ErrNotAnImage
-	}
-	if config.Width < 1 || config.Height < 1 || config.Width > math.MaxUint16 || config.Height > math.MaxUint16 || config.Width*config.Height > maxPixels {
-		return nil, "", biometrics.ErrTooLarge
-	}
-	img, _, err := image.Decode(bytes.NewReader(raw))
-	if err != nil {
-		return nil, "", biometrics.ErrNotAnImage
-	}
-	return img, format, nil
-}
-
-// contrast is how much of the range of grey a picture uses, from 0 to 100, its
-// darkest and brightest twentieths left out: all that is said of the quality of an
-// eye or a face here.
-func contrast(grey *image.Gray) int {
-	var histogram [256]int
-	for _, v := range grey.Pix {
-		histogram[v]++
-	}
-	at := func(rank int) int {
-		for v, n := range histogram {
-			if rank -= n; rank < 0 {
-				return v
-			}
-		}
-		return 255
-	}
-	n := len(grey.Pix)
-	return (at(n*95/100) - at(n*5/100)) * 100 / 255
+func isJP2(raw []byte) bool {
+	return bytes.HasPrefix(raw, []byte{0xff, 0x4f, 0xff, 0x51}) || len(raw) >= 8 && string(raw[4:8]) == "jP  "
 }
 
 func pngOf(img image.Image) ([]byte, error) {

@@ -12,7 +12,10 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/face"
 	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iris"
+	"github.com/plinth-id/plinth/biometrics/picture"
 	"github.com/plinth-id/plinth/biometrics/sbi"
 )
 
@@ -122,16 +125,27 @@ func (s *Simulator) frame(positions []biometrics.Position) ([]byte, error) {
 	return jpegOf(whole, 80)
 }
 
-// seen is the picture of a position with its quality.
+// seen is the picture of a position with its quality: 0 where there is nothing yet,
+// which a stream is there to show.
 func seen(p biometrics.Position, raw []byte) (image.Image, int, error) {
-	if p.Modality() != biometrics.Finger {
-		img, _, err := decoded(raw)
+	switch p.Modality() {
+	case biometrics.Face:
+		img, err := picture.Decode(raw)
 		if err != nil {
 			return nil, 0, err
 		}
-		grey := image.NewGray(img.Bounds())
-		draw.Draw(grey, grey.Rect, img, grey.Rect.Min, draw.Src)
-		return img, contrast(grey), nil
+		quality, _ := face.Check(face.FromImage(img))
+		return img, quality.Value, nil
+	case biometrics.Iris:
+		img, err := iris.Decode(raw)
+		if err != nil {
+			return nil, 0, err
+		}
+		_, quality, err := iris.Extract(img)
+		if err != nil {
+			quality.Value = 0
+		}
+		return &image.Gray{Pix: img.Pix, Stride: img.Width, Rect: image.Rect(0, 0, img.Width, img.Height)}, quality.Value, nil
 	}
 	print, err := finger.Decode(raw)
 	if err != nil {
@@ -139,9 +153,9 @@ func seen(p biometrics.Position, raw []byte) (image.Image, int, error) {
 	}
 	_, quality, err := finger.Extract(print)
 	if err != nil {
-		quality.Value = 0 // no finger yet: that is what a stream is there to show
+		quality.Value = 0
 	}
-	return &image.Gray{Pix: print.Pix, Stride: print.Width, Rect: image.Rect(0, 0, print.Width, print.Height)}, quality.Value, nil
+	return print.Gray(), quality.Value, nil
 }
 
 func marked(quality int) color.Color {
