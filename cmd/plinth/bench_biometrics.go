@@ -196,10 +196,19 @@ func (c *benchBiometrics) speeds(made samples) ([]speed, error) {
 	}
 	all := []work{
 		{"finger: extract, 288 × 352", 300, func(i int) { _, _, _ = finger.Extract(images[i%len(images)]) }},
-		{"finger: compare 1:1", 20_000, func(i int) { finger.Compare(prints[i%len(prints)], prints[(i/7)%len(prints)]) }},
+		comparing("synthetic", prints),
 		{"iris: extract, 640 × 480", 100, func(i int) { _, _, _ = iris.Extract(eyes[i%len(eyes)]) }},
 		{"iris: compare 1:1", 100_000, func(i int) { iris.Compare(codes[i%len(codes)], codes[(i/7)%len(codes)]) }},
 		{"wsq: decode, 288 × 352", 200, func(i int) { _, _ = wsq.Decode(squeezed[i%len(squeezed)]) }},
+	}
+	for _, name := range sortedKeys(c.Set) {
+		prints, err := somePrints(c.Set[name])
+		if err != nil {
+			return nil, err
+		}
+		if len(prints) > 1 {
+			all = append(all, comparing(name, prints))
+		}
 	}
 	records, err := c.codecs()
 	if err != nil {
@@ -210,6 +219,42 @@ func (c *benchBiometrics) speeds(made samples) ([]speed, error) {
 		speeds = append(speeds, timed(w))
 	}
 	return speeds, nil
+}
+
+// comparing is the comparison of any two prints; it costs more the more minutiae they
+// have.
+func comparing(name string, prints []finger.Template) work {
+	minutiae := 0
+	for _, t := range prints {
+		minutiae += t.Len()
+	}
+	return work{fmt.Sprintf("finger: compare 1:1, %s, %d minutiae", name, minutiae/len(prints)), 20_000,
+		func(i int) { finger.Compare(prints[i%len(prints)], prints[(i/7)%len(prints)]) }}
+}
+
+// somePrints are the first of a set that can be used.
+func somePrints(file string) ([]finger.Template, error) {
+	pairs, err := readPairs(file)
+	if err != nil {
+		return nil, unreadable(file, err)
+	}
+	seen := make(map[string]bool)
+	var prints []finger.Template
+	for _, pair := range pairs {
+		if len(prints) == 80 {
+			break
+		}
+		for _, print := range pair {
+			if seen[print] {
+				continue
+			}
+			seen[print] = true
+			if t, err := readPrint(print); err == nil {
+				prints = append(prints, t)
+			}
+		}
+	}
+	return prints, nil
 }
 
 // codecs are the images of records, by codec.
