@@ -62,14 +62,15 @@ func TestScoreIsNoMoreThanWasMeasured(t *testing.T) {
 // sdk is a Bio SDK service of another vendor: its templates are how light a face is.
 func sdk(t *testing.T, nested bool) *httptest.Server {
 	t.Helper()
-	type bir struct {
-		BDB     []byte `json:"bdb"`
-		BDBInfo struct {
-			Type   []string
-			Format struct{ Type string }
-		} `json:"bdbInfo"`
+	type sample struct {
+		Segments []struct{ BDB []int8 } // as a service of MOSIP reads it: signed, and nothing else
 	}
-	type sample struct{ Segments []bir }
+	bytesOf := func(s sample) (out []byte) {
+		for _, b := range s.Segments[0].BDB {
+			out = append(out, byte(b))
+		}
+		return out
+	}
 	open := func(r *http.Request, into any) {
 		var body struct{ Version, Request string }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Version != "1.0" || r.Method != http.MethodPost {
@@ -101,7 +102,7 @@ func sdk(t *testing.T, nested bool) *httptest.Server {
 		if len(request.ModalitiesToExtract) != 1 || request.ModalitiesToExtract[0] != "FACE" {
 			t.Errorf("got modalities %v", request.ModalitiesToExtract)
 		}
-		faces, err := iso.ReadImages(request.Sample.Segments[0].BDB)
+		faces, err := iso.ReadImages(bytesOf(request.Sample))
 		if err != nil || faces[0].Position != biometrics.FullFace {
 			t.Errorf("the sample is no face record: %v", err)
 		}
@@ -114,7 +115,7 @@ func sdk(t *testing.T, nested bool) *httptest.Server {
 		}
 		open(r, &request)
 		verdict, similarity := "NOT_MATCHED", .25
-		if string(request.Sample.Segments[0].BDB) == string(request.Gallery[0].Segments[0].BDB) {
+		if string(bytesOf(request.Sample)) == string(bytesOf(request.Gallery[0])) {
 			verdict, similarity = "MATCHED", .5
 		}
 		answer(w, []any{map[string]any{"galleryIndex": 0, "decisions": map[string]any{
@@ -185,7 +186,7 @@ func TestBrokenSDKIsAnError(t *testing.T) {
 		"an error of matching": `{"response":[{"decisions":{"FACE":{"match":"ERROR"}}}]}`,
 		"a failing code":       `{"response":{"statusCode":405,"response":null}}`,
 		"of another record":    `{"response":[{"galleryIndex":3,"decisions":{"FACE":{"match":"MATCHED"}}}]}`,
-		"too long":             `{"response":"` + strings.Repeat("A", mostAnswer) + `"}`,
+		"too long":             `{"response":"` + strings.Repeat("A", 64<<20) + `"}`,
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
 		remote, err := NewRemote(server.Client(), server.URL, c)
