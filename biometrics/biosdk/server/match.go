@@ -95,7 +95,11 @@ func (s *Server) decideOf(ctx context.Context, kind biosdk.Modality, ours, their
 		d.Errors = append(d.Errors, "gallery: "+missing.Error())
 		return d
 	}
-	scores, err := s.compare(ctx, kind, ours, theirs)
+	var scores []biometrics.Score
+	err := safely(func() (err error) {
+		scores, err = s.compare(ctx, kind, ours, theirs)
+		return err
+	})
 	if err != nil {
 		d.Errors = append(d.Errors, sentence(message(err)))
 		return d
