@@ -38,3 +38,5 @@ cmp -s "$work/vc.json" "$work/changed.json" && { echo 'nothing was changed' >&2;
 if node vc-verify.mjs "$work/changed.json" "$work/world.json"; then exit 1; fi
 say 'SBI by a client of its own'
 node sbi.mjs ../../plinth
+say 'Bio SDK, client of its own'
+node sdk.mjs ../../plinth

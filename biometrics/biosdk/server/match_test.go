@@ -92,8 +92,8 @@ func TestUnknownFingersAreComparedWithAny(t *testing.T) {
 	}
 }
 
-// One finger, sent many times, is one finger: of a stranger's print of which two are a
-// little alike no proof can be made by repetition.
+// One finger, sent many times, is one finger: by repetition nothing is proved that one
+// impression does not prove.
 func TestRepeatedFingerCountsOnce(t *testing.T) {
 	_, client := serving(t, Config{Threshold: 100})
 	stored := person(fingerOf(biometrics.LeftIndex, 11, 1), fingerOf(biometrics.RightThumb, 12, 1), fingerOf(biometrics.RightIndex, 13, 1))
