@@ -170,9 +170,19 @@ func (s *Schema) Documents() []string {
 	return all
 }
 
+// errSlow says nothing of a person: the machine is busy, or the pattern is bad.
+var errSlow = errors.New("a regular expression of the identity schema took too long")
+
 // Check holds a person's fields against the schema: {"identity": {…}}, or the
 // identity alone. The fault names every field and the rule that it broke.
-func (s *Schema) Check(person map[string]any) error {
+func (s *Schema) Check(person map[string]any) (err error) {
+	defer func() {
+		if r := recover(); r == errSlow {
+			err = errSlow
+		} else if r != nil {
+			panic(r)
+		}
+	}()
 	identity := Unwrapped(person)
 	f := fault.New(fault.Invalid, "Some of the person's data do not fit the identity schema. Correct the fields that are named.").Named("person-invalid")
 	raw, err := json.Marshal(identity)
@@ -259,7 +269,7 @@ func (s *Schema) checkField(name string, value any, found map[string]string) {
 			if r.language != "" && r.language != language {
 				continue
 			}
-			if ok, err := r.pattern.MatchString(text); err != nil || !ok {
+			if !(patternEngine{r.pattern}).MatchString(text) {
 				found[name] = "must match " + r.pattern.String()
 			}
 		}
@@ -311,6 +321,9 @@ func (noLoader) Load(string) (any, error) {
 	return nil, errors.New("an identity schema may refer only to itself")
 }
 
+// patience is far more than a good pattern takes, on a busy machine too.
+const patience = 2 * time.Second
+
 // Schemas in the field use lookahead, which Go's own regular expressions do
 // not know; the time limit keeps a bad one from stopping the pipeline.
 func backtracking(pattern string) (*regexp2.Regexp, error) {
@@ -321,15 +334,20 @@ func backtracking(pattern string) (*regexp2.Regexp, error) {
 			return nil, err
 		}
 	}
-	r.MatchTimeout = 100 * time.Millisecond
+	r.MatchTimeout = patience
 	return r, nil
 }
 
 type patternEngine struct{ *regexp2.Regexp }
 
+// MatchString panics with errSlow, which Check turns into its error: a time that is
+// over must not pass for a text that does not fit, and the interface knows no third.
 func (p patternEngine) MatchString(s string) bool {
 	ok, err := p.Regexp.MatchString(s)
-	return ok && err == nil
+	if err != nil {
+		panic(errSlow)
+	}
+	return ok
 }
 
 func compilePattern(pattern string) (jsonschema.Regexp, error) {

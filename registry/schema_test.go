@@ -2,6 +2,7 @@ package registry
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -94,6 +95,23 @@ func TestBadSchemasAreRefused(t *testing.T) {
 		`{"properties":{"identity":{"properties":{"a":{"bioAttributes":["tail"]}}}}}`} {
 		if _, err := LoadSchema([]byte(text)); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: got %v, want a fault", text, err)
+		}
+	}
+}
+
+// A machine that is busy must not tell a person that their data are wrong.
+func TestAPatternThatTakesTooLongRefusesNobody(t *testing.T) {
+	for _, text := range []string{`{"properties":{"identity":{"properties":{"a":{"type":"string","pattern":"(?=a)(a+)+$"}}}}}`,
+		`{"properties":{"identity":{"properties":{"a":{"type":"string","validators":[{"type":"regex","validator":"(?=a)(a+)+$"}]}}}}}`} {
+		s, err := LoadSchema([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Check(map[string]any{"a": strings.Repeat("a", 60) + "!"}); !errors.Is(err, errSlow) || fault.Is(err, fault.Invalid) {
+			t.Errorf("got %v, want that it took too long", err)
+		}
+		if err := s.Check(map[string]any{"a": "aaa"}); err != nil {
+			t.Errorf("got %v, want a good text to pass", err)
 		}
 	}
 }

@@ -73,14 +73,14 @@ func sampleOf(b biosdk.BIR, kind biosdk.Modality, at int) *sample {
 }
 
 // said is what is wrong with a sample, or could be better.
-func (s *sample) said() (all []string) {
-	if s.quality != nil {
-		for _, reason := range s.quality.Reasons {
-			all = append(all, s.name+": "+reason)
+func (m *sample) said() (all []string) {
+	if m.quality != nil {
+		for _, reason := range m.quality.Reasons {
+			all = append(all, m.name+": "+reason)
 		}
 	}
-	if s.err != nil && len(all) == 0 {
-		all = append(all, s.name+": "+s.err.Error())
+	if m.err != nil && len(all) == 0 {
+		all = append(all, m.name+": "+m.err.Error())
 	}
 	return all
 }

@@ -313,7 +313,7 @@ func TestPanicIsAnAnswer(t *testing.T) {
 	}
 }
 
-type broken struct{ shades }
+type broken struct{}
 
 func (broken) Extract(context.Context, *face.Image) ([]byte, error) { panic("broken") }
 
