@@ -76,6 +76,9 @@ func serve(ctx context.Context, given string) error {
 		if err != nil || left == 0 {
 			return err
 		}
+		if err := w.none(ctx, Quarantined); err != nil {
+			return err
+		}
 		if err := w.Recover(ctx); err != nil {
 			return err
 		}
@@ -118,6 +121,15 @@ func (w *world) judgeAll(ctx context.Context, judges []uuid.UUID) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// none wants no application in a state that nobody would lead it out of.
+func (w *world) none(ctx context.Context, in State) error {
+	var n int
+	if err := w.Pool.QueryRow(ctx, `SELECT count(*) FROM enrol_application WHERE state = $1`, in).Scan(&n); err != nil || n > 0 {
+		return errors.Join(fmt.Errorf("%d applications are %s", n, in), err)
 	}
 	return nil
 }
