@@ -3,6 +3,7 @@ module github.com/plinth-id/plinth
 go 1.26.0
 
 require (
+	github.com/Azure/go-amqp v1.7.0
 	github.com/ThalesGroup/crypto11 v1.5.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/chromedp/cdproto v0.0.0-20260714215040-dc233986426f

@@ -40,3 +40,5 @@ say 'SBI by a client of its own'
 node sbi.mjs ../../plinth
 say 'Bio SDK, client of its own'
 node sdk.mjs ../../plinth
+say 'ABIS through ActiveMQ, JMS'
+./abis.sh ../../plinth

@@ -96,7 +96,7 @@ func anyWithAny[T any](probe, other map[biometrics.Position]T, compare func(a, b
 	return scores
 }
 
-// Alike compares two persons, as Search does.
+// Alike is how alike two persons are, as Search finds.
 func Alike(a, b Person) biometrics.Score { return compare(a, b, true).Score }
 
 // together fuses what all fingers and eyes said.
@@ -109,3 +109,6 @@ func together(parts ...[]PositionScore) biometrics.Score {
 	}
 	return biometrics.Together(scores...)
 }
+
+// Compare compares two persons as Search does: every finger and eye with its like.
+func Compare(a, b Person) Candidate { return compare(a, b, true) }

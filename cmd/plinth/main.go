@@ -51,6 +51,7 @@ type commands struct {
 	Keys        keysCommand        `cmd:"" help:"Keys: list and rotate; private keys are never printed."`
 	Device      deviceCommand      `cmd:"" help:"Capture devices: simulate one, find and use them."`
 	SDK         sdkCommand         `cmd:"" name:"sdk" help:"Be a Bio SDK service: quality, comparison and templates for a MOSIP."`
+	ABIS        abisCommand        `cmd:"" name:"abis" help:"Be the ABIS of another enrolment system: insert, identify, delete."`
 	Biometrics  biometricsCommand  `cmd:"" help:"The fingerprint engine on files."`
 	Bench       benchCommand       `cmd:"" help:"Measure this machine."`
 }

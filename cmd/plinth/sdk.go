@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/plinth-id/plinth/biometrics"
@@ -28,7 +27,8 @@ type sdkCommand struct {
 const drainSDK = 10 * time.Second
 
 func (c *sdkCommand) Run(ctx context.Context) error {
-	if err := c.readSecret(); err != nil {
+	var err error
+	if c.secret, err = secretOf("PLINTH_SDK_SECRET", c.SecretFile); err != nil {
 		return wrongUse{err}
 	}
 	sdk, err := server.New(server.Config{Threshold: biometrics.Score(c.Threshold), Secret: c.secret, Version: version()})
@@ -53,22 +53,6 @@ func (c *sdkCommand) Run(ctx context.Context) error {
 
 // leastSecret is the least length of a secret that is not guessed.
 const leastSecret = 16
-
-func (c *sdkCommand) readSecret() error {
-	c.secret = os.Getenv("PLINTH_SDK_SECRET")
-	if c.SecretFile != "" {
-		raw, err := os.ReadFile(c.SecretFile)
-		if err != nil {
-			return err
-		}
-		c.secret = string(raw)
-	}
-	c.secret = strings.TrimSpace(c.secret)
-	if c.SecretFile != "" && c.secret == "" || c.secret != "" && len(c.secret) < leastSecret {
-		return fmt.Errorf("the secret has fewer than %d characters", leastSecret)
-	}
-	return nil
-}
 
 // guarded refuses to answer everybody of a network by accident.
 func (c *sdkCommand) guarded() error {

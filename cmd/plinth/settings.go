@@ -131,7 +131,8 @@ var keyList = []key{
 
 // clientKeys are read by the commands that are a client of a server, and by
 // the crash tests; the server accepts them without using them.
-var clientKeys = []string{"PLINTH_OFFICER", "PLINTH_OFFICER_PASSWORD", "PLINTH_WALLET_PASSPHRASE", "PLINTH_FAILPOINT"}
+var clientKeys = []string{"PLINTH_OFFICER", "PLINTH_OFFICER_PASSWORD", "PLINTH_WALLET_PASSPHRASE", "PLINTH_FAILPOINT",
+	"PLINTH_SDK_SECRET", "PLINTH_ABIS_SECRET", "PLINTH_ABIS_CLIENT_SECRET", "PLINTH_ABIS_QUEUE_USER", "PLINTH_ABIS_QUEUE_PASSWORD"}
 
 func text(field func(*Settings) *string) func(*Settings, string) error {
 	return func(s *Settings, value string) error { *field(s) = value; return nil }
