@@ -227,9 +227,6 @@ func (arrival *Arrival) Answer(ctx context.Context) (Answer, error) {
 	if failure == 0 {
 		failure = a.serve(ctx, r, &answer)
 	}
-	if ctx.Err() != nil {
-		return Answer{}, ctx.Err()
-	}
 	event := Event{At: a.Now().UTC(), Kind: cmp.Or(r.ID, "unknown"), Request: shown(r.RequestID), Failure: failure}
 	if r.ReferenceID != "" {
 		event.Reference = a.file.hash(r.ReferenceID)
@@ -237,7 +234,8 @@ func (arrival *Arrival) Answer(ctx context.Context) (Answer, error) {
 	if answer.CandidateList != nil {
 		event.Candidates = len(answer.CandidateList.Candidates)
 	}
-	if err := a.Record(event); err != nil {
+	// What was done is recorded, also where nobody waits for the answer any more.
+	if err := errors.Join(a.Record(event), ctx.Err()); err != nil {
 		return Answer{}, err
 	}
 	if failure != 0 {

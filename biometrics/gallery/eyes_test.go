@@ -98,10 +98,10 @@ func TestEyesSayTheirPartOfTheScore(t *testing.T) {
 	fingers := Person{Fingers: somebody(t, 3, 0).Fingers}
 	again := Person{Fingers: somebody(t, 3, 1).Fingers}
 	both, bothAgain := Person{Fingers: fingers.Fingers, Eyes: bothEyes(t, 3, 0)}, Person{Fingers: again.Fingers, Eyes: bothEyes(t, 3, 1)}
-	if one, more := Alike(fingers, again), Alike(both, bothAgain); more <= one {
+	if one, more := Compare(fingers, again).Score, Compare(both, bothAgain).Score; more <= one {
 		t.Errorf("got %v with eyes and %v without, want more", more, one)
 	}
-	if got, want := Alike(both, again), Alike(fingers, again); got != want {
+	if got, want := Compare(both, again).Score, Compare(fingers, again).Score; got != want {
 		t.Errorf("got %v where only one has eyes, want that of the fingers: %v", got, want)
 	}
 }

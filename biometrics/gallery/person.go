@@ -96,8 +96,9 @@ func anyWithAny[T any](probe, other map[biometrics.Position]T, compare func(a, b
 	return scores
 }
 
-// Alike is how alike two persons are, as Search finds.
-func Alike(a, b Person) biometrics.Score { return compare(a, b, true).Score }
+// Compare compares two persons as Search does, every finger and eye with its like. The
+// candidate has no Ref.
+func Compare(a, b Person) Candidate { return compare(a, b, true) }
 
 // together fuses what all fingers and eyes said.
 func together(parts ...[]PositionScore) biometrics.Score {
@@ -109,6 +110,3 @@ func together(parts ...[]PositionScore) biometrics.Score {
 	}
 	return biometrics.Together(scores...)
 }
-
-// Compare compares two persons as Search does: every finger and eye with its like.
-func Compare(a, b Person) Candidate { return compare(a, b, true) }

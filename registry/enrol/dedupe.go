@@ -162,7 +162,7 @@ func (o *Office) sameData(ctx context.Context, mine galleryEntry, prints gallery
 			return nil, err
 		}
 		c := candidate{Application: other.Application, SameData: true, Verdict: gallery.Doubtful, state: other.State, place: other.Place}
-		if score := gallery.Alike(prints, theirs); score >= alike {
+		if score := gallery.Compare(prints, theirs).Score; score >= alike {
 			c.Score, c.Fingers = float64(score), len(prints.Fingers)+len(prints.Eyes)
 			found = append(found, c)
 		} else if !share(prints, theirs) {
