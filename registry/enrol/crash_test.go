@@ -217,12 +217,18 @@ func TestADeathAtAnyPointLosesNothing(t *testing.T) {
 	o := orders{URL: w.Pool.Config().ConnString(), Dir: w.dir, Packets: t.TempDir(), Operator: w.station.Officer, Judges: []uuid.UUID{uuid.New(), uuid.New()}}
 	c := gather(t, w, o.Packets, packets)
 	accepted := make(map[string]uuid.UUID)
+	judges := o.Judges
 	for _, point := range deaths {
+		// The case must be there still when its own deaths come.
+		if o.Judges = nil; strings.HasPrefix(point, "enrol/adjudicate") || strings.HasPrefix(point, "notify/") {
+			o.Judges = judges
+		}
 		if !w.live(t, o, point, accepted) {
 			t.Fatalf("a child with %s armed was not killed by it", point)
 		}
 		w.bury(t)
 	}
+	o.Judges = judges
 	if w.live(t, o, "", accepted) {
 		t.Fatal("a child was killed without a point")
 	}
