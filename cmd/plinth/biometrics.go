@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/plinth-id/plinth/biometrics"
@@ -58,7 +59,11 @@ func extract(file string) (finger.Template, biometrics.Quality, error) {
 	if err != nil {
 		return finger.Template{}, biometrics.Quality{}, err
 	}
-	return finger.Extract(img)
+	t, quality, err := finger.Extract(img)
+	if err != nil && len(quality.Reasons) > 0 && quality.Reasons[0] != "no finger" {
+		err = fmt.Errorf("%w (%s)", err, strings.Join(quality.Reasons, ", "))
+	}
+	return t, quality, err
 }
 
 // readPrint reads a fingerprint from an image or a template of either form.

@@ -13,6 +13,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/cbeff"
 	"github.com/plinth-id/plinth/biometrics/evidence"
@@ -144,6 +146,28 @@ func TestAnImageOfSomebodyElseCallsOfficers(t *testing.T) {
 	w.Policy = evidence.Trial()
 	if third := w.enrol(t, faced(55, portrait)); third.State != Notified {
 		t.Errorf("got %s: %s in a trial, want a number", third.State, third.Reason)
+	}
+}
+
+func TestAnImageInTwoPacketsAtOncePassesOnce(t *testing.T) {
+	w := newWorld(t)
+	portrait := picture(200, 260, photograph)
+	var all []uuid.UUID
+	for seed := int64(20); seed < 26; seed++ {
+		all = append(all, w.receive(t, w.packet(t, faced(seed, portrait))).ID)
+	}
+	w.start(t)
+	states := make(map[State]int)
+	for _, id := range all {
+		// While the first of the doubtful ones is undecided, others wait for it.
+		a := w.until(t, id, func(a Application) bool { return a.State == Notified || a.State == Doubtful || a.WaitsFor != nil })
+		if a.State == Compared {
+			a.State = Doubtful
+		}
+		states[a.State]++
+	}
+	if states[Notified] != 1 || states[Doubtful] != len(all)-1 {
+		t.Errorf("got %v, want one through", states)
 	}
 }
 

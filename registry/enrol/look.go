@@ -127,7 +127,7 @@ func (s sample) check(picture sample, found *gallery.Person) (q biometrics.Quali
 	}
 	template, q, err := finger.Extract(img)
 	if err != nil {
-		return q, nil, errSample.At(s.file(), rule(err)).Because(err)
+		return q, nil, errSample.At(s.file(), absent(err, q)).Because(err)
 	}
 	if q.Value < leastQuality || template.Len() < leastMinutiae {
 		return q, nil, errSample.At(s.file(), "is too poor: "+poor(q))
@@ -185,6 +185,14 @@ var advice = map[string]string{
 	"off centre": "the finger is off the middle; move it", "moved": "the finger moved; hold it still", "too faint": "the ridges are too faint; press a little more",
 	"resolution": "the resolution is not 500 ppi; check the scanner's settings", "inverted": "black and white are exchanged; check the scanner's settings",
 	"unclear": "the ridges are not clear; clean the finger and the scanner",
+}
+
+// absent says why there is no print, and what to do where that is known.
+func absent(err error, q biometrics.Quality) string {
+	if len(q.Reasons) > 0 && advice[q.Reasons[0]] != "" {
+		return rule(err) + ": " + advice[q.Reasons[0]]
+	}
+	return rule(err)
 }
 
 func poor(q biometrics.Quality) string {
