@@ -56,7 +56,8 @@ type ABIS struct {
 	Config
 	gallery *gallery.Gallery
 	file    *journal
-	reading *semaphore.Weighted // of samples, which takes processors and memory
+	holding *semaphore.Weighted // of samples in memory, up to mostSamples each
+	reading *semaphore.Weighted // of samples, which takes processors
 
 	mu      sync.Mutex
 	known   map[string]member    // by reference
@@ -85,7 +86,10 @@ type change struct {
 	done      chan struct{}
 }
 
-const usualFPIR = .001
+const (
+	usualFPIR = .001
+	mostHeld  = 8 // documents
+)
 
 // Open opens an ABIS, with everybody who was inserted before.
 func Open(c Config) (*ABIS, error) {
@@ -101,7 +105,7 @@ func Open(c Config) (*ABIS, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	a := &ABIS{Config: c, gallery: gallery.New(gallery.Config{}), reading: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+	a := &ABIS{Config: c, gallery: gallery.New(gallery.Config{}), holding: semaphore.NewWeighted(mostHeld), reading: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
 		known: make(map[string]member), refs: make(map[uuid.UUID]string), deleted: make(map[string]deletion), changes: make(map[*change]struct{})}
 	var err error
 	if a.file, err = openJournal(c.File, c.Key, c.Now()); err != nil {
@@ -298,6 +302,10 @@ func (a *ABIS) insert(ctx context.Context, r Request) Failure {
 
 // samples fetches somebody's samples and makes templates of them.
 func (a *ABIS) samples(ctx context.Context, url string) (gallery.Person, Failure) {
+	if a.holding.Acquire(ctx, 1) != nil {
+		return gallery.Person{}, Aborted
+	}
+	defer a.holding.Release(1)
 	raw, failure := a.Fetch(ctx, url)
 	if failure != 0 {
 		return gallery.Person{}, failure
