@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/registry"
 )
@@ -59,7 +60,8 @@ func FuzzPacket(f *testing.F) {
 func FuzzContents(f *testing.F) {
 	for _, c := range []contents{{}, {Person: []byte("{}")},
 		{Person: []byte("{}"), Documents: []document{{Name: "proofOfAddress", Format: "pdf", Data: []byte("%PDF")}}, Samples: []sample{{Position: biometrics.RightIndex, Format: "png", Data: []byte("x")}}},
-		{Samples: []sample{{Position: biometrics.RightIndex, Format: "png"}, {Position: biometrics.LeftIndex, Format: "bmp"}}}} {
+		{Samples: []sample{{Position: biometrics.RightIndex, Format: "png"}, {Position: biometrics.LeftIndex, Format: "bmp"}}},
+		{Person: []byte("{}"), Samples: []sample{{Position: biometrics.RightIndex, Format: isoRecord, Data: []byte("FIR\x00020\x00")}}, Signed: []signed{{Position: biometrics.RightIndex, Signature: []byte("a..b"), Payload: []byte("{}")}}}} {
 		raw, err := encoder.Marshal(c)
 		if err != nil {
 			f.Fatal(err)
@@ -83,6 +85,16 @@ func FuzzContents(f *testing.F) {
 		}
 		if len(c.Samples) > maxSamples || len(c.Documents) > maxDocuments || len(c.Person) > maxPerson {
 			t.Fatalf("got %d images, %d documents, %d bytes of person.json; want them bounded", len(c.Samples), len(c.Documents), len(c.Person))
+		}
+		for _, s := range c.Samples {
+			if picture, err := s.picture(); err != nil && !fault.Is(err, fault.Invalid) || err == nil && picture.Format == isoRecord {
+				t.Fatalf("got %v of %s, want a picture or a fault", err, s.file())
+			}
+		}
+		for _, s := range c.Signed {
+			if e, _ := (evidence.Policy{}).Enrolled(c.record(sample{Position: s.Position, Data: []byte("x")}), time.Unix(0, 0)); e != nil {
+				t.Fatal("a device is believed although none is trusted")
+			}
 		}
 	})
 }
