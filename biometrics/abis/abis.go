@@ -3,8 +3,8 @@
 // and keeps their templates, identify finds who is alike, delete forgets.
 //
 // An answer to insert or delete is given only after the change is on the disk, sealed.
-// The same request again has one effect and the same answer. Identify waits for every
-// change that came before it.
+// An insert or a delete that comes again has one effect and the same answer. Identify
+// searches those who were inserted before it came, all of them and nobody else.
 //
 // A population is searched here by its purpose, so this belongs to an enrolment system
 // and to nobody else: it is no part of our server, and does nothing without a secret.
@@ -56,15 +56,15 @@ type ABIS struct {
 	Config
 	gallery *gallery.Gallery
 	file    *journal
-	holding *semaphore.Weighted // of samples in memory, up to mostSamples each
+	holding *semaphore.Weighted // of samples in memory, up to MostSamples each
 	reading *semaphore.Weighted // of samples, which takes processors
 
 	mu      sync.Mutex
 	known   map[string]member    // by reference
 	refs    map[uuid.UUID]string // of the gallery
 	deleted map[string]deletion
-	changes map[*change]struct{} // under way
-	place   int64
+	turns   map[*turn]struct{} // under way
+	place   int64              // of the latest
 	jobs    atomic.Int64
 }
 
@@ -73,6 +73,7 @@ type member struct {
 	ref     uuid.UUID
 	request string // that brought them
 	at      int64  // in the file
+	place   int64  // among the requests
 }
 
 type deletion struct {
@@ -80,9 +81,11 @@ type deletion struct {
 	at      time.Time
 }
 
-// change is an insert or a delete under way.
-type change struct {
+// turn is the place of a request among the others.
+type turn struct {
+	place     int64
 	reference string
+	search    bool // changes nothing
 	done      chan struct{}
 }
 
@@ -106,7 +109,7 @@ func Open(c Config) (*ABIS, error) {
 		c.Now = time.Now
 	}
 	a := &ABIS{Config: c, gallery: gallery.New(gallery.Config{}), holding: semaphore.NewWeighted(mostHeld), reading: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
-		known: make(map[string]member), refs: make(map[uuid.UUID]string), deleted: make(map[string]deletion), changes: make(map[*change]struct{})}
+		known: make(map[string]member), refs: make(map[uuid.UUID]string), deleted: make(map[string]deletion), turns: make(map[*turn]struct{})}
 	var err error
 	if a.file, err = openJournal(c.File, c.Key, c.Now()); err != nil {
 		return nil, err
@@ -127,18 +130,17 @@ func (a *ABIS) replay(at int64, e entry) error {
 	if err != nil {
 		return err
 	}
-	a.learn(at, e, person)
+	a.place++
+	a.learn(at, a.place, e, person)
 	return nil
 }
 
 // learn puts somebody into the gallery who is on the disk.
-func (a *ABIS) learn(at int64, e entry, person gallery.Person) {
+func (a *ABIS) learn(at, place int64, e entry, person gallery.Person) {
 	a.mu.Lock()
-	m := member{uuid.New(), e.Request, at}
+	m := member{uuid.New(), e.Request, at, place}
 	a.known[e.Reference], a.refs[m.ref] = m, e.Reference
 	delete(a.deleted, e.Reference)
-	a.place++
-	place := a.place
 	a.mu.Unlock()
 	a.gallery.Insert(m.ref, place, person)
 }
@@ -165,29 +167,40 @@ func (a *ABIS) Len() int {
 	return len(a.known)
 }
 
-// begin notes a change, and gives those that it has to wait for: of an insert those of
-// the same reference, of a delete and an identify all.
-func (a *ABIS) begin(r Request) (own *change, before []*change) {
+// begin gives a request its turn, and those that it has to wait for: an insert for
+// changes of the same reference, a search and a count for all changes, a delete for
+// everything, so that nobody vanishes from a search that came before.
+func (a *ABIS) begin(r Request) (own *turn, before []*turn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for c := range a.changes {
-		if r.ID != Insert || c.reference == r.ReferenceID {
-			before = append(before, c)
+	for t := range a.turns {
+		switch r.ID {
+		case Insert:
+			if !t.search && t.reference == r.ReferenceID {
+				before = append(before, t)
+			}
+		case Identify, ReferenceCount:
+			if !t.search {
+				before = append(before, t)
+			}
+		case Delete:
+			before = append(before, t)
 		}
 	}
-	if r.ID == Insert || r.ID == Delete {
-		own = &change{r.ReferenceID, make(chan struct{})}
-		a.changes[own] = struct{}{}
+	a.place++
+	own = &turn{a.place, r.ReferenceID, r.ID == Identify, make(chan struct{})}
+	if r.ID == Insert || r.ID == Delete || r.ID == Identify {
+		a.turns[own] = struct{}{}
 	}
 	return own, before
 }
 
-func (a *ABIS) end(own *change) {
+func (a *ABIS) end(own *turn) {
 	if own == nil {
 		return
 	}
 	a.mu.Lock()
-	delete(a.changes, own)
+	delete(a.turns, own)
 	a.mu.Unlock()
 	close(own.done)
 }
@@ -197,8 +210,8 @@ type Arrival struct {
 	a       *ABIS
 	request Request
 	failure Failure // of the request itself
-	own     *change
-	before  []*change
+	own     *turn
+	before  []*turn
 }
 
 // Arrive gives a request its place: whoever takes requests from a queue calls it in
@@ -219,9 +232,9 @@ func (arrival *Arrival) Answer(ctx context.Context) (Answer, error) {
 	a, r := arrival.a, arrival.request
 	defer a.jobs.Add(-1)
 	defer a.end(arrival.own)
-	for _, c := range arrival.before {
+	for _, t := range arrival.before {
 		select {
-		case <-c.done:
+		case <-t.done:
 		case <-ctx.Done():
 			return Answer{}, ctx.Err()
 		}
@@ -229,7 +242,7 @@ func (arrival *Arrival) Answer(ctx context.Context) (Answer, error) {
 	answer := Answer{ID: r.ID, RequestID: r.RequestID, ReturnValue: Success}
 	failure := arrival.failure
 	if failure == 0 {
-		failure = a.serve(ctx, r, &answer)
+		failure = a.serve(ctx, arrival, &answer)
 	}
 	event := Event{At: a.Now().UTC(), Kind: cmp.Or(r.ID, "unknown"), Request: shown(r.RequestID), Failure: failure}
 	if r.ReferenceID != "" {
@@ -254,7 +267,8 @@ func (a *ABIS) Serve(ctx context.Context, message []byte) (Answer, error) {
 	return a.Arrive(message).Answer(ctx)
 }
 
-func (a *ABIS) serve(ctx context.Context, r Request, answer *Answer) (failure Failure) {
+func (a *ABIS) serve(ctx context.Context, arrival *Arrival, answer *Answer) (failure Failure) {
+	r, place := arrival.request, arrival.own.place
 	defer func() { // samples are bytes of others
 		if p := recover(); p != nil {
 			slog.ErrorContext(ctx, "abis: serving a request failed", "panic", p, "kind", r.ID)
@@ -263,9 +277,9 @@ func (a *ABIS) serve(ctx context.Context, r Request, answer *Answer) (failure Fa
 	}()
 	switch r.ID {
 	case Insert:
-		return a.insert(ctx, r)
+		return a.insert(ctx, r, place)
 	case Identify:
-		return a.identify(ctx, r, answer)
+		return a.identify(ctx, search{r, place}, answer)
 	case Delete:
 		return a.remove(r)
 	case PendingJobs:
@@ -276,7 +290,7 @@ func (a *ABIS) serve(ctx context.Context, r Request, answer *Answer) (failure Fa
 	return 0
 }
 
-func (a *ABIS) insert(ctx context.Context, r Request) Failure {
+func (a *ABIS) insert(ctx context.Context, r Request, place int64) Failure {
 	a.mu.Lock()
 	m, exists := a.known[r.ReferenceID]
 	a.mu.Unlock()
@@ -296,7 +310,7 @@ func (a *ABIS) insert(ctx context.Context, r Request) Failure {
 		slog.ErrorContext(ctx, "abis: writing failed", "error", err)
 		return Internal
 	}
-	a.learn(at, e, person)
+	a.learn(at, place, e, person)
 	return 0
 }
 

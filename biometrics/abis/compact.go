@@ -56,6 +56,7 @@ func (j *journal) rewrite(old *os.File, size int64, path string, keep func(at in
 		if !keep(at, e) {
 			return nil
 		}
+		e.Flushed = end // all of this is on the disk before it has its name
 		raw, err := j.sealed(end, e)
 		if err != nil {
 			return err

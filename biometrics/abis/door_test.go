@@ -109,6 +109,8 @@ func TestSamplesAreFetchedForAToken(t *testing.T) {
 			http.SetCookie(w, &http.Cookie{Name: "authorization", Value: valid})
 		case "/share/moved":
 			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		case "/share/round":
+			http.Redirect(w, r, "/share/round", http.StatusFound)
 		case "/elsewhere":
 			_, _ = io.WriteString(w, "<BIR>a secret of another place</BIR>")
 		default:
@@ -136,6 +138,9 @@ func TestSamplesAreFetchedForAToken(t *testing.T) {
 	}
 	if raw, failure := d.Fetch(t.Context(), mosip.URL+"/share/moved"); failure != CannotFetch {
 		t.Errorf("got %q, %v from another place", raw, failure)
+	}
+	if _, failure := d.Fetch(t.Context(), mosip.URL+"/share/round"); failure != CannotFetch {
+		t.Errorf("got %v from a circle", failure)
 	}
 	d.Token = &Token{HTTP: mosip.Client(), Address: mosip.URL + "/auth", App: "regproc", Client: "c", Secret: "wrong"}
 	if _, failure := d.Fetch(t.Context(), mosip.URL+"/share/x"); failure != CannotFetch {

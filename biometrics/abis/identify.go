@@ -8,36 +8,44 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/gallery"
 )
 
+// search is an identify that has its place: who was inserted later is not seen.
+type search struct {
+	Request
+	before int64
+}
+
 // identify finds who is like somebody.
-func (a *ABIS) identify(ctx context.Context, r Request, answer *Answer) Failure {
+func (a *ABIS) identify(ctx context.Context, s search, answer *Answer) Failure {
 	var probe gallery.Person
 	var failure Failure
-	if r.ReferenceID != "" {
-		probe, failure = a.person(r.ReferenceID)
+	if s.ReferenceID != "" {
+		probe, _, failure = a.person(s.ReferenceID, s.before)
 	} else {
-		probe, failure = a.samples(ctx, r.ReferenceURL)
+		probe, failure = a.samples(ctx, s.ReferenceURL)
 	}
 	if failure != 0 {
 		return failure
 	}
-	found, size, failure := a.alike(r, probe)
+	found, size, failure := a.alike(ctx, s, probe)
 	if failure != 0 {
 		return failure
 	}
-	policy := gallery.Policy{Bother: r.fpir(a.FPIR)}
+	policy := gallery.Policy{Bother: s.fpir(a.FPIR)}
 	list := &CandidateList{Candidates: []Candidate{}}
 	for _, hit := range found {
-		if policy.Decide(hit.Score, size) == gallery.Unique || len(list.Candidates) == r.most() {
-			continue
+		if policy.Decide(hit.Score, size) == gallery.Unique || len(list.Candidates) == s.most() {
+			break
 		}
 		a.mu.Lock()
 		reference, ok := a.refs[hit.Ref]
 		a.mu.Unlock()
-		if ok && reference != r.ReferenceID {
+		if ok && reference != s.ReferenceID {
 			list.Candidates = append(list.Candidates, candidateOf(reference, hit, size))
 		}
 	}
@@ -48,19 +56,20 @@ func (a *ABIS) identify(ctx context.Context, r Request, answer *Answer) Failure 
 
 // alike are those of the gallery of the request, or of all, who are most like the
 // probe, and among how many.
-func (a *ABIS) alike(r Request, probe gallery.Person) ([]gallery.Candidate, int, Failure) {
-	if r.Gallery == nil || len(r.Gallery.ReferenceIDs) == 0 {
-		return a.gallery.Search(probe, math.MaxInt64, mostResults+1), a.gallery.Len(), 0
+func (a *ABIS) alike(ctx context.Context, s search, probe gallery.Person) ([]gallery.Candidate, int, Failure) {
+	among := s.among()
+	if len(among) == 0 {
+		return a.gallery.Search(probe, s.before, mostResults+1), a.gallery.Len(), 0
 	}
-	var found []gallery.Candidate
-	for _, one := range r.Gallery.ReferenceIDs {
-		person, failure := a.person(one.ReferenceID)
+	found := make([]gallery.Candidate, 0, len(among))
+	for _, reference := range among {
+		if ctx.Err() != nil {
+			return nil, 0, Aborted
+		}
+		person, ref, failure := a.person(reference, s.before)
 		if failure != 0 {
 			return nil, 0, failure
 		}
-		a.mu.Lock()
-		ref := a.known[one.ReferenceID].ref
-		a.mu.Unlock()
 		c := gallery.Compare(probe, person)
 		c.Ref = ref
 		found = append(found, c)
@@ -95,21 +104,21 @@ func analyticsOf(score biometrics.Score, size int) Analytics {
 	return Analytics{InternalScore: text(strconv.FormatFloat(float64(score), 'f', 2, 64)), Confidence: text(strconv.Itoa(min(99, int(100*(1-chance)))))} // nothing is certain
 }
 
-// person reads somebody back from the file.
-func (a *ABIS) person(reference string) (gallery.Person, Failure) {
+// person reads somebody back from the file who was inserted before a place.
+func (a *ABIS) person(reference string, before int64) (gallery.Person, uuid.UUID, Failure) {
 	a.mu.Lock()
 	m, ok := a.known[reference]
 	a.mu.Unlock()
-	if !ok {
-		return gallery.Person{}, ReferenceUnknown
+	if !ok || m.place >= before {
+		return gallery.Person{}, uuid.Nil, ReferenceUnknown
 	}
 	e, err := a.file.read(m.at)
 	if err == nil {
 		var person gallery.Person
 		if person, err = e.person(); err == nil {
-			return person, 0
+			return person, m.ref, 0
 		}
 	}
 	slog.Error("abis: reading failed", "error", err)
-	return gallery.Person{}, Internal
+	return gallery.Person{}, uuid.Nil, Internal
 }

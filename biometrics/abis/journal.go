@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -54,6 +55,9 @@ type entry struct {
 	Request   string            `cbor:"3,keyasint"`
 	At        int64             `cbor:"4,keyasint"` // Unix seconds
 	Templates map[string][]byte `cbor:"5,keyasint,omitempty"`
+	// Flushed is up to where the file was on the disk when this was written: what is
+	// broken before that place was broken later, by no death.
+	Flushed int64 `cbor:"6,keyasint,omitempty"`
 }
 
 var decoder = func() cbor.DecMode {
@@ -76,7 +80,7 @@ type journal struct {
 	broken error // after which nothing is written
 
 	flushing sync.Mutex
-	flushed  int64
+	flushed  atomic.Int64
 }
 
 func openJournal(path string, key []byte, now time.Time) (*journal, error) {
@@ -90,13 +94,25 @@ func openJournal(path string, key []byte, now time.Time) (*journal, error) {
 	if j.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, fmt.Errorf("abis: %w", err)
 	}
-	if err := lock(j.file); err != nil {
+	if err := errors.Join(lock(j.file), still(j.file, path)); err != nil {
 		return nil, errors.Join(fmt.Errorf("abis: another process works with %s: %w", path, err), j.file.Close())
 	}
 	if err := j.begin(); err != nil {
 		return nil, errors.Join(err, j.file.Close())
 	}
 	return j, nil
+}
+
+// still tells whether a file stands at its path: another start may just have replaced it.
+func still(file *os.File, path string) error {
+	opened, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := os.Stat(path); err != nil || !os.SameFile(opened, named) {
+		return errors.New("it was replaced")
+	}
+	return nil
 }
 
 func newJournal(key []byte) (*journal, error) {
@@ -140,11 +156,30 @@ func (j *journal) begin() error {
 	if j.end, err = j.scan(j.file, info.Size(), func(int64, entry) error { return nil }); err != nil {
 		return err
 	}
-	j.flushed = j.end
-	if j.end < info.Size() {
-		return j.cut(info.Size())
+	j.flushed.Store(j.end)
+	if j.end == info.Size() {
+		return nil
 	}
-	return nil
+	if j.lost(info.Size()) {
+		return ErrJournal
+	}
+	return j.cut(info.Size())
+}
+
+// lost tells whether what is broken at the end was acknowledged once: an entry behind
+// it says so.
+func (j *journal) lost(size int64) bool {
+	for at := j.end; at+lengthOf+nonceOf <= size && at < j.end+mostCut; {
+		var length [lengthOf]byte
+		if _, err := j.file.ReadAt(length[:], at); err != nil {
+			return false
+		}
+		if e, err := j.read(at); err == nil && e.Flushed > j.end {
+			return true
+		}
+		at += lengthOf + nonceOf + int64(binary.BigEndian.Uint32(length[:]))
+	}
+	return false
 }
 
 // cut takes away what stands behind the last good entry, into a file of its own.
@@ -246,6 +281,7 @@ func (j *journal) append(e entry) (int64, error) {
 		return 0, j.broken
 	}
 	at := j.end
+	e.Flushed = j.flushed.Load()
 	raw, err := j.sealed(at, e)
 	if err != nil {
 		j.mu.Unlock()
@@ -266,7 +302,7 @@ func (j *journal) append(e entry) (int64, error) {
 func (j *journal) flush(upTo int64) error {
 	j.flushing.Lock()
 	defer j.flushing.Unlock()
-	if j.flushed >= upTo {
+	if j.flushed.Load() >= upTo {
 		return nil
 	}
 	j.mu.Lock()
@@ -282,7 +318,7 @@ func (j *journal) flush(upTo int64) error {
 		j.mu.Unlock()
 		return err
 	}
-	j.flushed = written
+	j.flushed.Store(written)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package abis
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"slices"
@@ -160,7 +161,9 @@ func parseRequest(message []byte) (Request, Failure) {
 	switch {
 	case !r.known():
 		return r, BadID
-	case r.Version != Version && r.Version != "1.0":
+	case r.Version == "" && !onlyKnown(message): // it may have another name
+		return r, BadStructure
+	case r.Version != Version:
 		return r, BadVersion
 	case strings.TrimSpace(r.RequestID) == "":
 		return r, NoRequest
@@ -169,7 +172,21 @@ func parseRequest(message []byte) (Request, Failure) {
 	case !isTime(r.RequestTime):
 		return r, BadTime
 	}
-	return r, r.complete()
+	if failure := r.complete(); failure != 0 {
+		return r, failure
+	}
+	// MOSIP's tests of an ABIS want a member that is not known to be refused, but what
+	// is missing to be named before.
+	if !onlyKnown(message) {
+		return r, BadStructure
+	}
+	return r, 0
+}
+
+func onlyKnown(message []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(message))
+	d.DisallowUnknownFields()
+	return d.Decode(new(Request)) == nil
 }
 
 func (r Request) known() bool {
@@ -185,7 +202,7 @@ func (r Request) complete() Failure {
 		return BadStructure
 	case (r.ID == Insert || r.ID == Delete) && strings.TrimSpace(r.ReferenceID) == "":
 		return NoReference
-	case r.ID == Insert && r.ReferenceURL == "":
+	case r.ID == Insert && strings.TrimSpace(r.ReferenceURL) == "":
 		return NoURL
 	case r.ID == Identify && r.ReferenceID == "" && r.ReferenceURL == "":
 		return NoReference
@@ -232,6 +249,21 @@ func (r Request) most() int {
 		return int(min(n, mostResults))
 	}
 	return usualMost
+}
+
+// among are the references of the gallery, each once; none: all are searched.
+func (r Request) among() (all []string) {
+	if r.Gallery == nil {
+		return nil
+	}
+	told := make(map[string]bool)
+	for _, one := range r.Gallery.ReferenceIDs {
+		if one.ReferenceID != "" && !told[one.ReferenceID] {
+			told[one.ReferenceID] = true
+			all = append(all, one.ReferenceID)
+		}
+	}
+	return all
 }
 
 // shown is a request id as a record can hold it.

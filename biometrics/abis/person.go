@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/plinth-id/plinth/biometrics"
@@ -24,43 +25,64 @@ const (
 // that is too poor is left out as long as another is good; faces are not compared.
 func templatesOf(raw []byte) (gallery.Person, Failure) {
 	person := gallery.Person{Fingers: make(map[biometrics.Position]finger.Template), Eyes: make(map[biometrics.Position]iris.Code)}
-	records, err := cbeff.Read(raw)
-	if err != nil {
+	records, err := cbeff.Read(plainBase64(raw))
+	if err != nil || len(records) == 0 {
 		return person, BadCBEFF
 	}
-	samples, readable, best := 0, 0, make(map[biometrics.Position]int)
+	readable, best := false, make(map[biometrics.Position]int)
 	for _, r := range records {
-		if r.Exception || len(r.Data) == 0 {
+		if r.Exception || len(r.Data) == 0 || r.Position == "" {
 			continue
 		}
-		samples++
 		t, quality, err := templateOf(r)
-		if r.Position == "" || err != nil && !errors.Is(err, errPoor) {
+		if err != nil {
+			readable = readable || errors.Is(err, errPoor)
 			continue
 		}
-		readable++
-		if before, ok := best[r.Position]; err != nil || ok && before >= quality {
+		if before, ok := best[r.Position]; ok && before >= quality {
 			continue
 		}
 		best[r.Position] = quality
 		if t.eye != nil {
 			person.Eyes[r.Position] = *t.eye
-		} else if t.print != nil {
+		} else {
 			person.Fingers[r.Position] = *t.print
 		}
 	}
 	switch {
-	case samples == 0:
-		return person, NoData
-	case readable == 0:
-		return person, BadCBEFF
-	case person.Empty():
+	case person.Empty() && readable:
 		return person, PoorQuality
+	case person.Empty():
+		return person, NoData
 	}
 	return person, 0
 }
 
-var errPoor = errors.New("abis: too poor, or of no use here")
+var inBase64 = regexp.MustCompile(`(<(?:\w+:)?(?:BDB|SB)(?:\s[^<>]*)?>)([^<]+)`)
+
+// plainBase64 gives a document whose bytes are all in base64 as the schema has it:
+// producers write them in the alphabet for addresses too, and do not fill them up.
+func plainBase64(document []byte) []byte {
+	return inBase64.ReplaceAllFunc(document, func(element []byte) []byte {
+		at := bytes.IndexByte(element, '>') + 1
+		text := bytes.TrimRight(bytes.Join(bytes.Fields(element[at:]), nil), "=")
+		for i, c := range text {
+			switch c {
+			case '-':
+				text[i] = '+'
+			case '_':
+				text[i] = '/'
+			}
+		}
+		text = append(text, "==="[:(4-len(text)%4)%4]...)
+		return append(element[:at:at], text...)
+	})
+}
+
+var (
+	errPoor = errors.New("abis: too poor")
+	errFace = errors.New("abis: faces are not compared")
+)
 
 // template is of a finger or of an eye.
 type template struct {
@@ -73,7 +95,7 @@ func templateOf(r cbeff.Record) (t template, quality int, err error) {
 	var print finger.Template
 	switch {
 	case r.Format == cbeff.FaceImage || r.Position.Modality() == biometrics.Face:
-		return t, 0, errPoor
+		return t, 0, errFace
 	case r.Format == cbeff.IrisImage || r.Position.Modality() == biometrics.Iris:
 		return eyeOf(r.Data)
 	case bytes.HasPrefix(r.Data, []byte("FMR\x00")):

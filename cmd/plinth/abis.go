@@ -96,7 +96,7 @@ func (c *abisCommand) config() (abis.Config, error) {
 	if err != nil {
 		return abis.Config{}, err
 	}
-	client := web.NewClient(web.ClientConfig{Timeout: time.Minute, Private: true})
+	client := web.NewClient(web.ClientConfig{Timeout: time.Minute, Limit: abis.MostSamples + 1, Private: true})
 	share := abis.DataShare{HTTP: client}
 	for _, text := range c.Fetch {
 		u, err := url.Parse(text)
@@ -173,9 +173,26 @@ type requestRecord struct {
 	file *os.File
 }
 
+// openRecord opens the file, and ends a line that a death has left half written.
 func openRecord(path string) (*requestRecord, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	return &requestRecord{file: f}, err
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	last := []byte{'\n'}
+	if info, err := f.Stat(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	} else if info.Size() > 0 {
+		if _, err := f.ReadAt(last, info.Size()-1); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	if last[0] != '\n' {
+		if _, err := f.WriteString("\n"); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return &requestRecord{file: f}, nil
 }
 
 func (r *requestRecord) add(e abis.Event) error {
