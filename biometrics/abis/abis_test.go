@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -242,7 +243,11 @@ func TestFailuresHaveTheirNumbers(t *testing.T) {
 		"a list":            {`[]`, BadStructure},
 		"an unknown id":     {`{"id":"mosip.abis.steal","version":"1.1"}`, BadID},
 		"no id":             {`{}`, BadID},
-		"another version":   {strings.Replace(head, "1.1", "7.0", 1) + `}`, BadVersion},
+		"another version":   {strings.Replace(head, "1.1", "1.0", 1) + `}`, BadVersion},
+		"no version":        {strings.Replace(head, `"version":"1.1",`, "", 1) + `}`, BadVersion},
+		"a version renamed": {strings.Replace(head, `"version"`, `"versionXXX"`, 1) + `}`, BadStructure},
+		"an unknown member": {head + `,"referenceId":"x","newUnknownValue":"x"` + at("good", document(t, 1, 0)) + `}`, BadStructure},
+		"a URL renamed":     {head + `,"referenceId":"x","referenceURLXXX":"https://x"}`, NoURL},
 		"no request id":     {strings.Replace(head, `"r"`, `" "`, 1) + `}`, NoRequest},
 		"no time":           {strings.Replace(head, "2026-03-29T07:01:24.692Z", "", 1) + `}`, NoTime},
 		"a time of its own": {strings.Replace(head, "2026-03-29T07:01:24.692Z", "yesterday", 1) + `}`, BadTime},
@@ -252,15 +257,22 @@ func TestFailuresHaveTheirNumbers(t *testing.T) {
 		"another place":     {head + `,"referenceId":"x","referenceURL":"` + w.share.URL + `/secret"}`, CannotFetch},
 		"around the corner": {head + `,"referenceId":"x","referenceURL":"` + w.share.URL + `/share/../secret"}`, CannotFetch},
 		"around, written":   {head + `,"referenceId":"x","referenceURL":"` + w.share.URL + `/share/%2e%2e/secret"}`, CannotFetch},
+		"around, by Tomcat": {head + `,"referenceId":"x","referenceURL":"` + w.share.URL + `/share/..;/secret"}`, CannotFetch},
+		"around, backwards": {head + `,"referenceId":"x","referenceURL":"` + w.share.URL + `/share/..%5csecret"}`, CannotFetch},
+		"around, twice":     {head + `,"referenceId":"x","referenceURL":"` + w.share.URL + `/share/%252e%252e/secret"}`, CannotFetch},
+		"no URL at all":     {head + `,"referenceId":"x","referenceURL":"https:://x/share/y"}`, CannotFetch},
 		"another host":      {head + `,"referenceId":"x","referenceURL":"http://169.254.169.254/share/x"}`, CannotFetch},
 		"a file":            {head + `,"referenceId":"x","referenceURL":"file:///etc/passwd"}`, CannotFetch},
 		"an empty answer":   {head + `,"referenceId":"x"` + at("empty", nil) + `}`, NoData},
 		"no sample":         {head + `,"referenceId":"x"` + at("none", written(t, cbeff.Record{Position: biometrics.LeftThumb, Exception: true, Quality: -1})) + `}`, NoData},
+		"no bytes":          {head + `,"referenceId":"x"` + at("bytes", written(t, cbeff.Record{Position: biometrics.LeftThumb, Format: cbeff.FingerImage, Quality: -1})) + `}`, NoData},
+		"no BIR":            {head + `,"referenceId":"x"` + at("bir", []byte(`<BIR><BIRInfo><Integrity>false</Integrity></BIRInfo></BIR>`)) + `}`, BadCBEFF},
+		"a face only":       {head + `,"referenceId":"x"` + at("face", written(t, cbeff.Record{Position: biometrics.FullFace, Format: cbeff.FaceImage, Data: []byte("FAC")})) + `}`, NoData},
 		"no CBEFF":          {head + `,"referenceId":"x"` + at("html", []byte("<html></html>")) + `}`, BadCBEFF},
-		"no records":        {head + `,"referenceId":"x"` + at("text", written(t, cbeff.Record{Position: biometrics.LeftThumb, Format: cbeff.FingerImage, Level: "Raw", Purpose: "Enroll", Data: []byte("a thumb")})) + `}`, BadCBEFF},
+		"no records":        {head + `,"referenceId":"x"` + at("text", written(t, cbeff.Record{Position: biometrics.LeftThumb, Format: cbeff.FingerImage, Level: "Raw", Purpose: "Enroll", Data: []byte("a thumb")})) + `}`, NoData},
 		"expired":           {head + `,"referenceId":"x"` + at("expired", []byte(`{"errors":[{"errorCode":"DAT-SER-006","message":"Data share usage expired"}]}`)) + `}`, URLExpired},
 		"another error":     {head + `,"referenceId":"x"` + at("missing", []byte(`{"errors":[{"errorCode":"DAT-SER-003"}]}`)) + `}`, CannotFetch},
-		"sealed":            {head + `,"referenceId":"x"` + at("sealed", []byte("VkVSX1Iy")) + `}`, CannotFetch},
+		"sealed":            {head + `,"referenceId":"x"` + at("sealed", []byte("VkVSX1Iy")) + `}`, NoData},
 		"a blank finger":    {head + `,"referenceId":"x"` + at("blank", finger(synth.PNG(blank))) + `}`, PoorQuality},
 		"unknown":           {strings.Replace(head, "insert", "delete", 1) + `,"referenceId":"x"}`, ReferenceUnknown},
 		"identify unknown":  {strings.Replace(head, "insert", "identify", 1) + `,"referenceId":"x"}`, ReferenceUnknown},
@@ -299,8 +311,71 @@ func TestIdentifyWaitsForWhatCameBefore(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := w.jobs.Load(); n != 0 || len(w.changes) != 0 {
-		t.Errorf("got %d jobs and %d changes left, want none", n, len(w.changes))
+	if n := w.jobs.Load(); n != 0 || len(w.turns) != 0 {
+		t.Errorf("got %d jobs and %d turns left, want none", n, len(w.turns))
+	}
+}
+
+// What comes later is not seen by what came before, however long that takes.
+func TestIdentifySeesNobodyWhoCameLater(t *testing.T) {
+	w := newWorld(t)
+	w.insert(t, "first", 60, 0)
+	arrive := func(kind, reference, more string) *Arrival {
+		return w.Arrive(fmt.Appendf(nil, `{"id":"mosip.abis.%s","version":"1.1","requestId":"%[1]s-%[2]s","requesttime":"2026-03-29T07:01:24Z","referenceId":"%[2]s"%s}`, kind, reference, more))
+	}
+	answer := func(arrival *Arrival) Answer {
+		a, err := arrival.Answer(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		return a
+	}
+	all, unborn := arrive("identify", "first", ""), arrive("identify", "second", "")
+	among := arrive("identify", "first", `,"gallery":{"referenceIds":[{"referenceId":"second"}]}`)
+	insert := arrive("insert", "second", `,"referenceURL":"`+w.offer("second", document(t, 60, 1))+`"`)
+	if jobs := answer(arrive("pendingJobs", "", "")).JobsCount; jobs != "4" {
+		t.Errorf("got %s jobs under way, want four, and no waiting for them", jobs)
+	}
+	if a := answer(insert); a.ReturnValue != Success {
+		t.Fatalf("got %+v", a)
+	}
+	remove := make(chan Answer)
+	later := arrive("delete", "first", "")
+	go func() { remove <- answer(later) }()
+	if a := answer(all); a.ReturnValue != Success || len(names(a)) != 0 {
+		t.Errorf("got %+v, want nobody who came later", a)
+	}
+	for what, arrival := range map[string]*Arrival{"a reference": unborn, "a gallery": among} {
+		if a := answer(arrival); a.FailureReason != "12" {
+			t.Errorf("%s: got %+v, want it not known yet", what, a)
+		}
+	}
+	if a := <-remove; a.ReturnValue != Success {
+		t.Errorf("got %+v for the delete", a)
+	}
+}
+
+// MOSIP's classes write base64 in the alphabet for addresses, and do not fill it up.
+func TestBytesMayBeInEitherAlphabet(t *testing.T) {
+	w := newWorld(t)
+	w.insert(t, "one", 61, 0)
+	raw := regexp.MustCompile(`(?s)<BDB>.*?</BDB>`).ReplaceAllFunc(document(t, 61, 1), func(b []byte) []byte {
+		text := strings.TrimSuffix(strings.TrimPrefix(string(b), "<BDB>"), "</BDB>")
+		return []byte("<BDB>\n " + strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(text), "=") + "\n</BDB><SB>QQ</SB>")
+	})
+	a := w.ask(t, "insert", "i", "two", `,"referenceURL":"`+w.offer("two", raw)+`"`)
+	if found := names(w.ask(t, "identify", "q", "two", "")); a.ReturnValue != Success || !slices.Equal(found, []string{"one"}) {
+		t.Errorf("got %+v, then %v", a, found)
+	}
+}
+
+func TestAGalleryNamesEverybodyOnce(t *testing.T) {
+	w := newWorld(t)
+	w.insert(t, "a", 62, 0)
+	w.insert(t, "b", 62, 1)
+	a := w.ask(t, "identify", "q", "a", `,"gallery":{"referenceIds":[{"referenceId":"b"},{"referenceId":""},{"referenceId":"b"},{"referenceId":"a"}]}`)
+	if !slices.Equal(names(a), []string{"b"}) || a.CandidateList.Count != "1" {
+		t.Errorf("got %v, want one candidate once, and not the probe", names(a))
 	}
 }
 
@@ -359,6 +434,17 @@ func TestNoAnswerWithoutARecord(t *testing.T) {
 	}
 }
 
+// FuzzDocuments looks for samples that break their reader.
+func FuzzDocuments(f *testing.F) {
+	f.Add([]byte(`<BIR><BIR><BDBInfo><Format><Type>7</Type></Format><Type>Finger</Type><Subtype>Left Thumb</Subtype></BDBInfo><BDB>RklSADAyMAA_-</BDB><SB> Q</SB></BIR></BIR>`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		person, failure := templatesOf(raw)
+		if failure != 0 && failures[failure] == "" || (failure == 0) == person.Empty() {
+			t.Errorf("got failure %d, nobody: %v", failure, person.Empty())
+		}
+	})
+}
+
 func FuzzRequests(f *testing.F) {
 	f.Add([]byte(`{"id":"mosip.abis.identify","version":"1.1","requestId":"r","requesttime":"2026-03-29T07:01:24.692Z","referenceId":"x","flags":{"maxResults":"10","targetFPIR":30},"gallery":{"referenceIds":[{"referenceId":"y"}]}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -371,6 +457,9 @@ func FuzzRequests(f *testing.F) {
 		}
 		if rate := r.fpir(usualFPIR); !(rate > 0 && rate < 1) {
 			t.Errorf("got the rate %v", rate)
+		}
+		if all := r.among(); slices.Contains(all, "") {
+			t.Errorf("got the gallery %q", all)
 		}
 		_ = shown(r.RequestID)
 	})

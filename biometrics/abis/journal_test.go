@@ -138,6 +138,50 @@ func TestWhatIsHalfWrittenIsCutOff(t *testing.T) {
 	}
 }
 
+// What was acknowledged is not cut off when it breaks later: that must be seen.
+func TestDamageIsNotTakenForADeath(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "templates")
+	j := opened(t, file)
+	var places []int64
+	for i := range 5 {
+		at, err := j.append(testEntry(fmt.Sprint(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		places = append(places, at)
+	}
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, at := range map[string]int64{"the first": places[0], "the middle": places[2], "the last but one": places[3]} {
+		if err := os.WriteFile(file, flipped(whole, at+200), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openJournal(file, testKey, time.Now()); !errors.Is(err, ErrJournal) {
+			t.Errorf("%s: got %v, want it refused", what, err)
+		}
+	}
+	// Nobody was told of an entry behind which none knows that it was on the disk.
+	torn := bytes.Clone(whole[:places[1]])
+	for _, reference := range []string{"x", "y"} {
+		raw, err := j.sealed(int64(len(torn)), testEntry(reference))
+		if err != nil {
+			t.Fatal(err)
+		}
+		torn = append(torn, raw...)
+	}
+	if err := os.WriteFile(file, flipped(torn, places[1]+200), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := references(t, opened(t, file)); len(got) != 1 {
+		t.Errorf("got %v, want what was acknowledged", got)
+	}
+}
+
 func flipped(raw []byte, at int64) []byte {
 	raw = bytes.Clone(raw)
 	raw[at] ^= 1

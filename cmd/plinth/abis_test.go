@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -50,7 +51,7 @@ func TestAnABISKeepsWhomItTookAfterItWasKilled(t *testing.T) {
 		must(t, err)
 		raw, err := cbeff.Write([]cbeff.Record{{Position: biometrics.RightIndex, Format: cbeff.FingerImage, Level: "Raw", Purpose: "Enroll", Quality: 90, Data: record}})
 		must(t, err)
-		_, _ = w.Write(raw)
+		_, _ = w.Write(append(raw, strings.Repeat("<!-- ten fingers -->", 150_000)...)) // 3 MB, as a whole person has
 	}))
 	defer share.Close()
 	data := filepath.Join(t.TempDir(), "abis")
@@ -60,6 +61,10 @@ func TestAnABISKeepsWhomItTookAfterItWasKilled(t *testing.T) {
 	}
 	must(t, client.Insert(t.Context(), "somebody", share.URL+"/share/somebody"))
 	kill()
+	half, err := os.OpenFile(filepath.Join(data, "requests.jsonl"), os.O_WRONLY|os.O_APPEND, 0)
+	must(t, err)
+	_, err = half.WriteString(`{"at":"20`) // the death came in the middle of a line
+	must(t, errors.Join(err, half.Close()))
 	client, people, _ = abisOf(t, data, share.URL+"/share/")
 	if people != 1 {
 		t.Fatalf("got %d people after the death, want one", people)
@@ -70,8 +75,9 @@ func TestAnABISKeepsWhomItTookAfterItWasKilled(t *testing.T) {
 	}
 	record, err := os.ReadFile(filepath.Join(data, "requests.jsonl"))
 	must(t, err)
-	if lines := strings.Count(string(record), "\n"); lines != 2 || strings.Contains(string(record), "somebody") {
-		t.Errorf("got %d lines, want two that name nobody: %s", lines, record)
+	lines := strings.Split(strings.TrimSpace(string(record)), "\n")
+	if len(lines) != 3 || !json.Valid([]byte(lines[0])) || !json.Valid([]byte(lines[2])) || strings.Contains(string(record), "somebody") {
+		t.Errorf("got %d lines, want two whole ones that name nobody, and the half one: %s", len(lines), record)
 	}
 }
 
