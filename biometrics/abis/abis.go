@@ -114,25 +114,38 @@ func Open(c Config) (*ABIS, error) {
 	if a.file, err = openJournal(c.File, c.Key, c.Now()); err != nil {
 		return nil, err
 	}
-	if err := a.file.each(a.replay); err != nil {
+	if err := a.restore(); err != nil {
 		return nil, errors.Join(err, a.file.close())
 	}
 	return a, nil
 }
 
-// replay takes one entry of the file.
-func (a *ABIS) replay(at int64, e entry) error {
-	if e.Kind == entryDelete {
-		a.forget(e)
+// restore fills the gallery from the file, on every processor: that takes longer than
+// reading.
+func (a *ABIS) restore() error {
+	var inserting sync.WaitGroup
+	defer inserting.Wait()
+	return a.file.each(func(at int64, e entry) error {
+		if e.Kind == entryDelete {
+			inserting.Wait()
+			a.forget(e)
+			return nil
+		}
+		person, err := e.person()
+		if err != nil {
+			return err
+		}
+		a.place++
+		place := a.place
+		if err := a.reading.Acquire(context.Background(), 1); err != nil {
+			return err
+		}
+		inserting.Go(func() {
+			defer a.reading.Release(1)
+			a.learn(at, place, e, person)
+		})
 		return nil
-	}
-	person, err := e.person()
-	if err != nil {
-		return err
-	}
-	a.place++
-	a.learn(at, a.place, e, person)
-	return nil
+	})
 }
 
 // learn puts somebody into the gallery who is on the disk.

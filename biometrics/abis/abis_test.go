@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/cbeff"
+	"github.com/plinth-id/plinth/biometrics/finger"
 	"github.com/plinth-id/plinth/biometrics/iso"
 	"github.com/plinth-id/plinth/biometrics/synth"
 )
@@ -366,6 +368,57 @@ func TestBytesMayBeInEitherAlphabet(t *testing.T) {
 	a := w.ask(t, "insert", "i", "two", `,"referenceURL":"`+w.offer("two", raw)+`"`)
 	if found := names(w.ask(t, "identify", "q", "two", "")); a.ReturnValue != Success || !slices.Equal(found, []string{"one"}) {
 		t.Errorf("got %+v, then %v", a, found)
+	}
+}
+
+// Eyes are compared, and prints of which minutiae are given; faces are let be.
+func TestEyesAndMinutiaeAreCompared(t *testing.T) {
+	w := newWorld(t)
+	give := func(reference string, records ...cbeff.Record) {
+		t.Helper()
+		face := cbeff.Record{Position: biometrics.FullFace, Format: cbeff.FaceImage, Data: []byte("FAC")}
+		if a := w.ask(t, "insert", reference, reference, `,"referenceURL":"`+w.offer(reference, written(t, append(records, face)...))+`"`); a.ReturnValue != Success {
+			t.Fatalf("%s: got failure %s", reference, a.FailureReason)
+		}
+	}
+	eye := func(seed int64, impression int) cbeff.Record {
+		img := synth.Eye(seed, impression, 1)
+		raw, err := iso.WriteImage(iso.Image{Position: biometrics.LeftEye, Codec: iso.PNG, Width: img.Rect.Dx(), Height: img.Rect.Dy(), Quality: 90, Data: synth.PNG(img)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cbeff.Record{Position: biometrics.LeftEye, Format: cbeff.IrisImage, Quality: 90, Data: raw}
+	}
+	minutiae := func(seed int64, impression int) cbeff.Record {
+		img, err := finger.FromImage(synth.Print(seed, impression, 1), 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		print, _, err := finger.Extract(img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := iso.WriteFMR(print)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cbeff.Record{Position: biometrics.RightThumb, Format: cbeff.FingerMinutiae, Quality: 90, Data: raw}
+	}
+	give("eye", eye(5, 0))
+	give("print", minutiae(6, 0))
+	give("both", eye(5, 1), minutiae(6, 1))
+	give("other", eye(7, 0), minutiae(8, 0))
+	a := w.ask(t, "identify", "q", "both", "")
+	found := map[string]string{}
+	if a.CandidateList != nil {
+		for _, c := range a.CandidateList.Candidates {
+			for _, m := range c.Modalities {
+				found[c.ReferenceID] += m.BiometricType
+			}
+		}
+	}
+	if want := map[string]string{"eye": "IIR", "print": "FIR"}; !maps.Equal(found, want) {
+		t.Errorf("got %v, want %v", found, want)
 	}
 }
 
