@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/plinth-id/plinth/biometrics"
@@ -25,7 +24,7 @@ const (
 // that is too poor is left out as long as another is good; faces are not compared.
 func templatesOf(raw []byte) (gallery.Person, Failure) {
 	person := gallery.Person{Fingers: make(map[biometrics.Position]finger.Template), Eyes: make(map[biometrics.Position]iris.Code)}
-	records, err := cbeff.Read(plainBase64(raw))
+	records, err := cbeff.Read(raw)
 	if err != nil || len(records) == 0 {
 		return person, BadCBEFF
 	}
@@ -56,27 +55,6 @@ func templatesOf(raw []byte) (gallery.Person, Failure) {
 		return person, NoData
 	}
 	return person, 0
-}
-
-var inBase64 = regexp.MustCompile(`(<(?:\w+:)?(?:BDB|SB)(?:\s[^<>]*)?>)([^<]+)`)
-
-// plainBase64 gives a document whose bytes are all in base64 as the schema has it:
-// producers write them in the alphabet for addresses too, and do not fill them up.
-func plainBase64(document []byte) []byte {
-	return inBase64.ReplaceAllFunc(document, func(element []byte) []byte {
-		at := bytes.IndexByte(element, '>') + 1
-		text := bytes.TrimRight(bytes.Join(bytes.Fields(element[at:]), nil), "=")
-		for i, c := range text {
-			switch c {
-			case '-':
-				text[i] = '+'
-			case '_':
-				text[i] = '/'
-			}
-		}
-		text = append(text, "==="[:(4-len(text)%4)%4]...)
-		return append(element[:at:at], text...)
-	})
 }
 
 var (

@@ -199,10 +199,14 @@ func (b bir) record() (Record, error) {
 	return r, nil
 }
 
+// plainer makes one form of base64 of all that producers write: of either alphabet,
+// with blanks, filled up or not.
+var plainer = strings.NewReplacer("-", "+", "_", "/", " ", "", "\t", "", "\r", "", "\n", "")
+
 func decoded(text string) ([]byte, error) {
-	text = strings.Join(strings.Fields(text), "")
+	text = strings.TrimRight(plainer.Replace(text), "=")
 	if text == "" {
 		return nil, nil
 	}
-	return base64.StdEncoding.DecodeString(text)
+	return base64.RawStdEncoding.DecodeString(text)
 }

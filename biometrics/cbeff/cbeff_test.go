@@ -116,3 +116,14 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// Producers write base64 in either alphabet, and do not always fill it up.
+func TestBase64OfEveryKindIsRead(t *testing.T) {
+	want := []byte{0xfb, 0xff, 0xbf, 0x01}
+	for _, text := range []string{"+/+/AQ==", "-_-_AQ==", "-_-_AQ", " +/+/\n\tAQ== "} {
+		all, err := Read([]byte("<BIR><BIR><BDBInfo><Type>Face</Type></BDBInfo><BDB>" + text + "</BDB><SB>" + text + "</SB></BIR></BIR>"))
+		if err != nil || len(all) != 1 || !bytes.Equal(all[0].Data, want) || !bytes.Equal(all[0].Signature, want) {
+			t.Errorf("%q: got %v, %v; want %x", text, all, err, want)
+		}
+	}
+}
