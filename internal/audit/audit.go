@@ -62,7 +62,9 @@ const (
 	StationAdded        Event = "station-added"
 	StationDisabled     Event = "station-disabled"
 	ClientAdded         Event = "client-added"
+	ClientChanged       Event = "client-changed"
 	ClientDisabled      Event = "client-disabled"
+	ClientEnabled       Event = "client-enabled"
 	ClientRotated       Event = "client-rotated"
 	KeyRotated          Event = "key-rotated"
 )

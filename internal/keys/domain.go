@@ -8,16 +8,19 @@ import (
 	"crypto/elliptic"
 	"crypto/hpke"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"time"
 )
 
 const (
 	current = "current"
+	next    = "next" // published, so that everybody knows it when it begins to sign
 	retired = "retired"
 )
 
@@ -33,6 +36,7 @@ type domainKey struct {
 	Wrapped   []byte
 	State     string
 	Created   time.Time
+	Retired   *time.Time
 
 	secret secret
 	signer crypto.Signer // of a signing key
@@ -82,12 +86,8 @@ func generate(d Domain, now time.Time) (*domainKey, error) {
 		return k, nil
 	case algorithmEd25519:
 		k.secret = keep(random(ed25519.SeedSize))
-	case algorithmP256:
-		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return nil, fmt.Errorf("making a %s key: %w", d, err)
-		}
-		raw, err := x509.MarshalPKCS8PrivateKey(private)
+	case algorithmP256, algorithmRSA:
+		raw, err := pkcs8(k.Algorithm)
 		if err != nil {
 			return nil, fmt.Errorf("making a %s key: %w", d, err)
 		}
@@ -96,6 +96,21 @@ func generate(d Domain, now time.Time) (*domainKey, error) {
 		return nil, fmt.Errorf("there is no key domain %q", d)
 	}
 	return k, k.identify()
+}
+
+// pkcs8 makes a private key in the form of that standard.
+func pkcs8(algorithm string) ([]byte, error) {
+	var private any
+	var err error
+	if algorithm == algorithmRSA {
+		private, err = rsa.GenerateKey(rand.Reader, 3072)
+	} else {
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x509.MarshalPKCS8PrivateKey(private)
 }
 
 // identify fills the signer, the public half and the id of a signing key.
@@ -118,13 +133,13 @@ func (k *domainKey) ready() error {
 			return ErrSealed
 		}
 		k.signer = hide(ed25519.NewKeyFromSeed(k.secret()))
-	case algorithmP256:
+	case algorithmP256, algorithmRSA:
 		parsed, err := x509.ParsePKCS8PrivateKey(k.secret())
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", k, err)
 		}
-		private, ok := parsed.(*ecdsa.PrivateKey)
-		if !ok {
+		private, ok := parsed.(crypto.Signer)
+		if _, isRSA := parsed.(*rsa.PrivateKey); !ok || isRSA != (k.Algorithm == algorithmRSA) {
 			return ErrSealed
 		}
 		k.signer = hide(private)
@@ -137,7 +152,7 @@ func (k *domainKey) verifier() SigningKey {
 }
 
 // Thumbprint is the RFC 7638 JWK thumbprint (SHA-256, base64url) of an Ed25519
-// (RFC 8037) or P-256 public key; empty for other keys.
+// (RFC 8037), P-256 or RSA public key; empty for other keys.
 func Thumbprint(public crypto.PublicKey) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	var canonical string
@@ -150,6 +165,8 @@ func Thumbprint(public crypto.PublicKey) string {
 			return ""
 		}
 		canonical = `{"crv":"P-256","kty":"EC","x":"` + encode(point[1:33]) + `","y":"` + encode(point[33:]) + `"}`
+	case *rsa.PublicKey:
+		canonical = `{"e":"` + encode(big.NewInt(int64(p.E)).Bytes()) + `","kty":"RSA","n":"` + encode(p.N.Bytes()) + `"}`
 	default:
 		return ""
 	}

@@ -22,6 +22,7 @@ const (
 	Pseudonym   Domain = "pseudonym"    // PRF of pairwise identifiers; never rotated
 	Packets     Domain = "packets"      // HPKE key that enrolment packets are sealed to
 	OIDCSigning Domain = "oidc-signing" // ECDSA P-256
+	OIDCLegacy  Domain = "oidc-legacy"  // RSA, for relying parties that know nothing else; made when asked for
 	VCIssuing   Domain = "vc-issuing"   // Ed25519
 	Audit       Domain = "audit"        // Ed25519, signs checkpoints
 	Notices     Domain = "notices"      // seals mail and text messages
@@ -34,17 +35,22 @@ const (
 	hmac256          = "HMAC-SHA-256"
 	algorithmEd25519 = "Ed25519"
 	algorithmP256    = "ECDSA-P-256"
+	algorithmRSA     = "RSA-3072"
 	algorithmHPKE    = "HPKE-MLKEM768X25519"
 )
 
 // algorithms says what kind of key each domain has.
 var algorithms = map[Domain]string{
 	Identity: aes256, Biometrics: aes256, Lookup: hmac256, Pseudonym: hmac256, Packets: algorithmHPKE,
-	OIDCSigning: algorithmP256, VCIssuing: algorithmEd25519, Audit: algorithmEd25519, Notices: aes256, Sessions: aes256,
+	OIDCSigning: algorithmP256, OIDCLegacy: algorithmRSA, VCIssuing: algorithmEd25519, Audit: algorithmEd25519, Notices: aes256, Sessions: aes256,
 }
 
-// order is the order in which the domains are made and listed.
-var order = []Domain{Identity, Biometrics, Lookup, Pseudonym, Packets, OIDCSigning, VCIssuing, Audit, Notices, Sessions}
+// order is the order in which the domains are made and listed; those of lazy
+// are made by Ensure only.
+var (
+	order = []Domain{Identity, Biometrics, Lookup, Pseudonym, Packets, OIDCSigning, VCIssuing, Audit, Notices, Sessions}
+	lazy  = []Domain{OIDCLegacy}
+)
 
 // SigningKey is a key that signs; Signer is nil for one that only verifies.
 type SigningKey struct {

@@ -51,7 +51,20 @@ func Open(ctx context.Context, pool *pgxpool.Pool, root Root) (*Ring, error) {
 	if len(missing) == 0 {
 		return r, nil
 	}
-	err := postgres.InTx(ctx, pool, func(tx pgx.Tx) error {
+	return r, r.begin(ctx, missing)
+}
+
+// Ensure makes the first key of a domain that is made only when asked for.
+func (r *Ring) Ensure(ctx context.Context, d Domain) error {
+	if len((*r.keys.Load())[d]) > 0 {
+		return nil
+	}
+	return r.begin(ctx, []Domain{d})
+}
+
+// begin makes the first keys of domains, of which another process may make them too.
+func (r *Ring) begin(ctx context.Context, missing []Domain) error {
+	err := postgres.InTx(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := lock(ctx, tx); err != nil {
 			return err
 		}
@@ -62,24 +75,25 @@ func Open(ctx context.Context, pool *pgxpool.Pool, root Root) (*Ring, error) {
 				}
 				continue
 			}
-			if err := r.add(ctx, tx, d); err != nil {
+			if err := r.add(ctx, tx, d, current); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return r, r.Refresh(ctx)
+	return r.Refresh(ctx)
 }
 
-// add makes, wraps and stores a new current key.
-func (r *Ring) add(ctx context.Context, tx pgx.Tx, d Domain) error {
+// add makes, wraps and stores a new key.
+func (r *Ring) add(ctx context.Context, tx pgx.Tx, d Domain, state string) error {
 	k, err := generate(d, time.Now().UTC().Truncate(time.Microsecond))
 	if err != nil {
 		return err
 	}
+	k.State = state
 	if k.Wrapped, err = r.root.Wrap(k.secret(), k.ad()); err != nil {
 		return fmt.Errorf("wrapping %s: %w", k, err)
 	}
@@ -249,33 +263,10 @@ func (r *Ring) PRF(label string, parts ...[]byte) []byte {
 	return mac(list[len(list)-1].secret(), append([][]byte{[]byte(label)}, parts...)...)
 }
 
-// Rotate begins a new current key; what the old one sealed or signed stays good.
-func (r *Ring) Rotate(ctx context.Context, d Domain) error {
-	if d == Pseudonym {
-		return fault.New(fault.Conflict, "The pseudonym key cannot be rotated: every pairwise identifier would change.")
-	}
-	if algorithms[d] == "" {
-		return fault.New(fault.Invalid, fmt.Sprintf("There is no key domain %q. List the keys to see which there are.", d))
-	}
-	err := postgres.InTx(ctx, r.pool, func(tx pgx.Tx) error {
-		if err := lock(ctx, tx); err != nil {
-			return err
-		}
-		if err := retire(ctx, tx, d); err != nil {
-			return err
-		}
-		return r.add(ctx, tx, d)
-	})
-	if err != nil {
-		return fmt.Errorf("rotating the %s key: %w", d, err)
-	}
-	return r.Refresh(ctx)
-}
-
 // List describes every key.
 func (r *Ring) List() []Info {
 	var all []Info
-	for _, d := range order {
+	for _, d := range slices.Concat(order, lazy) {
 		for _, k := range (*r.keys.Load())[d] {
 			all = append(all, Info{ID: k.ID, Domain: d, Algorithm: k.Algorithm, State: k.State, Created: k.Created})
 		}

@@ -67,8 +67,8 @@ func must[T any](t *testing.T) func(T, error) T {
 func TestEveryDomainHasOneKeyAndASecondStartMakesNone(t *testing.T) {
 	pool, root := pgtest.Pool(t), newRoot(t)
 	first, second := open(t, pool, root).List(), open(t, pool, root).List()
-	if len(first) != len(algorithms) || !slices.Equal(first, second) {
-		t.Fatalf("got %v, then %v; want one key of each of %d domains, twice the same", first, second, len(algorithms))
+	if len(first) != len(order) || !slices.Equal(first, second) {
+		t.Fatalf("got %v, then %v; want one key of each of %d domains, twice the same", first, second, len(order))
 	}
 }
 
@@ -94,8 +94,8 @@ func TestRingsThatStartTogetherShareTheirKeys(t *testing.T) {
 			t.Fatalf("got %v and %v, want the same keys", r.List(), rings[0].List())
 		}
 	}
-	if got := len(rings[0].List()); got != len(algorithms) {
-		t.Fatalf("got %d keys, want %d", got, len(algorithms))
+	if got := len(rings[0].List()); got != len(order) {
+		t.Fatalf("got %d keys, want %d", got, len(order))
 	}
 }
 

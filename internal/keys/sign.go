@@ -1,6 +1,9 @@
 package keys
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Signer is the current signing key of a domain.
 func (r *Ring) Signer(d Domain) (SigningKey, error) {
@@ -14,6 +17,18 @@ func (r *Ring) Signer(d Domain) (SigningKey, error) {
 	signing := k.verifier()
 	signing.Signer = k.signer
 	return signing, nil
+}
+
+// Published are the keys that others should know: the current one, the next, and
+// those that were retired less than overlap ago.
+func (r *Ring) Published(d Domain, now time.Time, overlap time.Duration) []SigningKey {
+	var all []SigningKey
+	for _, k := range (*r.keys.Load())[d] {
+		if k.signer != nil && (k.Retired == nil || now.Sub(*k.Retired) < overlap) {
+			all = append(all, k.verifier())
+		}
+	}
+	return all
 }
 
 // Verifiers are the keys whose signatures are good: the current one first.

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -37,13 +38,26 @@ func retire(ctx context.Context, db postgres.DB, d Domain) error {
 	return err
 }
 
+// promote lets the next key be the current one; false when there is none.
+func promote(ctx context.Context, db postgres.DB, d Domain) (bool, error) {
+	done, err := db.Exec(ctx, `UPDATE key_domain SET state = 'current' WHERE domain = $1 AND state = 'next'`, d)
+	return done.RowsAffected() == 1, err
+}
+
+// schedule tells how old the current key of a domain is and, if there is one, the next.
+func schedule(ctx context.Context, db postgres.DB, d Domain) (of, after *time.Time, err error) {
+	err = db.QueryRow(ctx, `SELECT max(created_at) FILTER (WHERE state = 'current'), max(created_at) FILTER (WHERE state = 'next')
+		FROM key_domain WHERE domain = $1`, d).Scan(&of, &after)
+	return of, after, err
+}
+
 // allKeys reads every key, the current one of each domain first.
 func allKeys(ctx context.Context, db postgres.DB) ([]*domainKey, error) {
-	rows, _ := db.Query(ctx, `SELECT id, domain, algorithm, coalesce(public, ''), wrapped, state, created_at
+	rows, _ := db.Query(ctx, `SELECT id, domain, algorithm, coalesce(public, ''), wrapped, state, created_at, retired_at
 		FROM key_domain ORDER BY state, created_at DESC`)
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*domainKey, error) {
 		var k domainKey
-		err := row.Scan(&k.ID, &k.Domain, &k.Algorithm, &k.Public, &k.Wrapped, &k.State, &k.Created)
+		err := row.Scan(&k.ID, &k.Domain, &k.Algorithm, &k.Public, &k.Wrapped, &k.State, &k.Created, &k.Retired)
 		return &k, err
 	})
 	if err != nil {

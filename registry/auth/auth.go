@@ -56,18 +56,27 @@ func New(c Config) (*Desk, error) {
 	return &Desk{c, semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}, nil
 }
 
-// Attempt is evidence that somebody is who they say: a number and either the
-// one-time code that was sent, or the image of a finger.
+// Attempt is evidence that somebody is who they say: a number and one kind of
+// evidence. A passkey and a wallet say themselves whose they are.
 type Attempt struct {
-	Identifier  string // UIN or VID
-	Code        string
-	Finger      []byte              // image
-	Captured    *sbi.Evidence       // what a device has signed of Finger, as sbi.Trust has checked it; nil: nothing
-	Position    biometrics.Position // of Finger; empty: any finger
-	Transaction string              // the code is good for this one only
-	Client      string              // who asks
-	Device      string              // token of Remember, or empty
-	From        string              // address range of the caller
+	Identifier string // UIN or VID
+
+	Code      string
+	PIN       string
+	Password  string
+	Knowledge map[string]string   // fields of the identity as the person knows them
+	Finger    []byte              // image
+	Eye       []byte              // image
+	Face      []byte              // image
+	Captured  *sbi.Evidence       // what a device has signed of the image, as sbi.Trust has checked it; nil: nothing
+	Position  biometrics.Position // of Finger or Eye; empty: any
+	Passkey   []byte              // what navigator.credentials.get gave, as JSON (WebAuthn Level 3, 5.1.2)
+	Wallet    []byte              // what the wallet signed, a JWS
+
+	Transaction string // the evidence is good for this one only
+	Client      string // who asks
+	Device      string // token of Remember, or empty
+	From        string // address range of the caller
 }
 
 // CodeRequest asks for a one-time code.
@@ -163,7 +172,7 @@ func (d *Desk) welcome(ctx context.Context, a Attempt) error {
 	if err != nil {
 		return err
 	}
-	for _, b := range d.guesses(who.person, a, amrFinger) {
+	for _, b := range d.guesses(who.person, a, string(ByFinger)) {
 		free, err := isFree(ctx, d.Pool, b, d.Now())
 		if err != nil {
 			return fmt.Errorf("reading a limit: %w", err)
@@ -177,9 +186,8 @@ func (d *Desk) welcome(ctx context.Context, a Attempt) error {
 
 // factor judges one kind of evidence within the transaction of the attempt.
 type factor struct {
-	acr  string
-	amr  []string
-	once []byte // token of what passes only once; nil: as often as one likes
+	method Method
+	once   []byte // token of what passes only once; nil: as often as one likes
 	// unfit tells why the evidence does not fit, for the audit; empty: it fits.
 	unfit func(ctx context.Context, tx pgx.Tx, who claimed) (string, error)
 }
@@ -195,7 +203,7 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 		if err != nil {
 			return err
 		}
-		budgets := d.guesses(who.person, a, f.amr[0])
+		budgets := d.guesses(who.person, a, string(f.method))
 		free, err := spend(ctx, tx, budgets, d.Now())
 		if err != nil {
 			return err
@@ -210,7 +218,7 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 		}
 		if why != "" || !who.exists {
 			refusal = errRefused
-			return d.recordRefused(ctx, tx, a, who, cmp.Or(why, f.amr[0]))
+			return d.recordRefused(ctx, tx, a, who, cmp.Or(why, string(f.method)))
 		}
 		if f.once != nil {
 			first, err := showOnce(ctx, tx, f.once, d.Now(), d.Now().Add(imageLife))
@@ -225,7 +233,7 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 		if err := refund(ctx, tx, budgets); err != nil {
 			return err
 		}
-		proof = Proof{person: who.person, acr: f.acr, amr: f.amr, at: d.Now()}
+		proof = Proof{person: who.person, methods: []Method{f.method}, at: d.Now()}
 		return d.recordPassed(ctx, tx, a, proof)
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,12 +49,12 @@ func TestCodeProvesWhoGotIt(t *testing.T) {
 		code := w.send(t, r)
 		p, err := w.Verify(t.Context(), with(r, code[:3]+" "+code[3:]))
 		must(t, err)
-		if p.Zero() || p.Person() != a.Person || p.ACR() != ACRCode || len(p.AMR()) != 1 || p.AMR()[0] != "otp" || !p.At().Equal(w.at) {
-			t.Errorf("got %v %s %v %v, want the person by a code, now", p.Person(), p.ACR(), p.AMR(), p.At())
+		if p.Zero() || p.Person() != a.Person || !slices.Equal(p.Methods(), []Method{ByCode}) || !p.At().Equal(w.at) {
+			t.Errorf("got %v %v %v, want the person by a code, now", p.Person(), p.Methods(), p.At())
 		}
 	}
-	if got := ACRs(); len(got) != 2 || got[0] != ACRCode {
-		t.Errorf("got %v, want the code as the weakest", got)
+	if got := ACRs(); got[0] != ACRKnowledge || got[len(got)-1] != ACRHigh {
+		t.Errorf("got %v, want the weakest first", got)
 	}
 }
 

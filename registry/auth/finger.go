@@ -16,9 +16,6 @@ import (
 	"github.com/plinth-id/plinth/internal/fault"
 )
 
-// amrFinger is the method of RFC 8176.
-const amrFinger = "fpt"
-
 // imageLife is how long it is remembered that somebody logged in with an image.
 const imageLife = 90 * 24 * time.Hour
 
@@ -74,18 +71,18 @@ func unusable(err error) error {
 // position every enrolled finger is tried, and so the score must be higher by
 // the logarithm of how many there are.
 func (d *Desk) fingerFits(a Attempt, probe shownFinger) factor {
-	f := factor{acr: ACRFinger, amr: []string{amrFinger}}
+	f := factor{method: ByFinger}
 	trial := d.Policy.Rule(evidence.Login, biometrics.Finger).Trial
 	if !trial {
 		f.once = d.Ring.Lookup("login image", hex.EncodeToString(probe.digest))
 	}
 	f.unfit = func(ctx context.Context, tx pgx.Tx, who claimed) (string, error) {
 		if !who.exists {
-			return amrFinger, nil
+			return string(ByFinger), nil
 		}
 		enrolled, err := d.Registry.Templates(ctx, tx, who.person)
 		if fault.Is(err, fault.NotFound) {
-			return amrFinger, nil // erased since: as somebody who never was
+			return string(ByFinger), nil // erased since: as somebody who never was
 		}
 		if err != nil {
 			return "", err
@@ -108,7 +105,7 @@ func (d *Desk) fingerFits(a Attempt, probe shownFinger) factor {
 				return "", nil
 			}
 		}
-		return amrFinger, nil
+		return string(ByFinger), nil
 	}
 	return f
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +28,8 @@ func TestFingerProvesWhoseItIs(t *testing.T) {
 	}
 	for _, position := range []biometrics.Position{"", biometrics.RightIndex} {
 		p, err := w.Verify(t.Context(), shown(a.UIN.Reveal(), print(t, "p01_rightIndex_1"), position))
-		if err != nil || p.Person() != a.Person || p.ACR() != ACRFinger || len(p.AMR()) != 1 || p.AMR()[0] != "fpt" {
-			t.Errorf("%q: got %s %v, %v; want the person by a finger", position, p.ACR(), p.AMR(), err)
+		if err != nil || p.Person() != a.Person || !slices.Equal(p.Methods(), []Method{ByFinger}) {
+			t.Errorf("%q: got %v, %v; want the person by a finger", position, p.Methods(), err)
 		}
 		w.wait(imageLife + time.Minute)
 	}
@@ -52,7 +53,7 @@ func TestAnotherFingerIsRefused(t *testing.T) {
 		p, err := w.Verify(t.Context(), x)
 		answered(t, what, p, err, errRefused)
 	}
-	if n := w.count(t, "SELECT count(*) FROM audit_entry WHERE event = 'login-refused' AND person = $1 AND details::text LIKE '%fpt%'", a.Person); n != 6 {
+	if n := w.count(t, "SELECT count(*) FROM audit_entry WHERE event = 'login-refused' AND person = $1 AND details::text LIKE '%finger%'", a.Person); n != 6 {
 		t.Errorf("got %d entries, want one for each refusal", n)
 	}
 }

@@ -109,7 +109,7 @@ func TestASVS_6_6_3_OneRangeCannotTryEverybody(t *testing.T) {
 	a := w.person(t)
 	p, err := w.guess(t, a.UIN.Reveal(), afar)
 	answered(t, "a guess at somebody else", p, err, errWait)
-	for _, b := range w.guesses(a.Person, Attempt{From: afar}, "otp")[:2] {
+	for _, b := range w.guesses(a.Person, Attempt{From: afar}, "code")[:2] {
 		if n := w.count(t, "SELECT coalesce(max(used), 0) FROM auth_limit WHERE key = $1", b.key); n != 0 {
 			t.Errorf("got %d spent of a budget of %d, want none for a guess that was not judged", n, b.limit)
 		}
@@ -234,7 +234,7 @@ func TestPassingCostsNothing(t *testing.T) {
 			t.Fatalf("got no proof at login %d", n)
 		}
 	}
-	if n := w.count(t, "SELECT coalesce(max(used), 0) FROM auth_limit WHERE key = $1", w.guesses(a.Person, Attempt{From: home}, "otp")[0].key); n != 0 {
+	if n := w.count(t, "SELECT coalesce(max(used), 0) FROM auth_limit WHERE key = $1", w.guesses(a.Person, Attempt{From: home}, "code")[0].key); n != 0 {
 		t.Errorf("got %d spent, want none", n)
 	}
 }
@@ -335,7 +335,7 @@ func TestASVS_16_3_1_LoginsAreLogged(t *testing.T) {
 		{1, "SELECT count(*) FROM audit_entry WHERE event = 'code-sent' AND person = $1 AND actor = $2", []any{a.Person, "client:" + portal}},
 		{1, "SELECT count(*) FROM audit_entry WHERE event = 'login-refused' AND person = $1 AND actor = $2", []any{a.Person, "client:" + portal}},
 		{1, "SELECT count(*) FROM audit_entry WHERE event = 'login-refused' AND person IS NULL", nil},
-		{1, "SELECT count(*) FROM audit_entry WHERE event = 'login-succeeded' AND person = $1 AND details::text LIKE '%otp%'", []any{a.Person}},
+		{1, "SELECT count(*) FROM audit_entry WHERE event = 'login-succeeded' AND person = $1 AND details::text LIKE '%code%'", []any{a.Person}},
 	} {
 		if n := w.count(t, c.sql, c.args...); n != c.want {
 			t.Errorf("%s: got %d, want %d", c.sql, n, c.want)

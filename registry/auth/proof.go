@@ -16,35 +16,33 @@ import (
 	"github.com/plinth-id/plinth/internal/keys"
 )
 
-// How strongly somebody was proven. Neither a code by mail or text message nor a
-// finger alone may ever be more than this (ASVS 6.3.6, 6.5.7, 6.6.1).
 const (
-	ACRCode   = "urn:plinth:acr:code"
-	ACRFinger = "urn:plinth:acr:finger"
+	proofLife = 10 * time.Minute // from the proof to what is asked with it
+	// SessionLife is how long somebody stays logged in to the provider in one browser.
+	SessionLife = time.Hour
 )
-
-// ACRs lists the values of acr, the weakest first.
-func ACRs() []string { return []string{ACRCode, ACRFinger} }
-
-// proofLife is how long a proof may wait for what is asked with it.
-const proofLife = 10 * time.Minute
 
 // Proof says that a person stood before the Desk. The zero one proves nothing.
 type Proof struct {
-	person uuid.UUID
-	acr    string
-	amr    []string
-	at     time.Time
+	person  uuid.UUID
+	methods []Method
+	at      time.Time
+	session bool // it is kept for later logins in the same browser
+}
+
+// life is how long a proof may wait for what is asked with it.
+func (p Proof) life() time.Duration {
+	if p.session {
+		return SessionLife
+	}
+	return proofLife
 }
 
 // Person is who was proven.
 func (p Proof) Person() uuid.UUID { return p.person }
 
-// ACR is how strongly.
-func (p Proof) ACR() string { return p.acr }
-
-// AMR is by what (RFC 8176).
-func (p Proof) AMR() []string { return slices.Clone(p.amr) }
+// Methods are by what.
+func (p Proof) Methods() []Method { return slices.Clone(p.methods) }
 
 // At is when.
 func (p Proof) At() time.Time { return p.at }
@@ -58,11 +56,12 @@ type Terms struct {
 	Scopes         []string
 	Claims         []string
 	Configurations []string // credential configurations
+	ACRs           []string // classes that the client wishes for, the best first
 }
 
 // clone keeps a grant as it was made, whatever becomes of what it was made from.
 func (t Terms) clone() Terms {
-	t.Scopes, t.Claims, t.Configurations = slices.Clone(t.Scopes), slices.Clone(t.Claims), slices.Clone(t.Configurations)
+	t.Scopes, t.Claims, t.Configurations, t.ACRs = slices.Clone(t.Scopes), slices.Clone(t.Claims), slices.Clone(t.Configurations), slices.Clone(t.ACRs)
 	return t
 }
 
@@ -71,8 +70,7 @@ func (t Terms) clone() Terms {
 type Grant struct {
 	person  uuid.UUID
 	terms   Terms
-	acr     string
-	amr     []string
+	methods []Method
 	at      time.Time
 	voucher Voucher
 }
@@ -100,10 +98,13 @@ func (g Grant) Claims() []string { return slices.Clone(g.terms.Claims) }
 func (g Grant) Configurations() []string { return slices.Clone(g.terms.Configurations) }
 
 // ACR is how strongly the person was proven; empty for one who was vouched for.
-func (g Grant) ACR() string { return g.acr }
+func (g Grant) ACR() string { return Reached(g.terms.ACRs, g.methods) }
 
-// AMR is by what the person was proven.
-func (g Grant) AMR() []string { return slices.Clone(g.amr) }
+// AMR is by what the person was proven (RFC 8176).
+func (g Grant) AMR() []string { return amr(g.methods) }
+
+// Methods are by what the person was proven.
+func (g Grant) Methods() []Method { return slices.Clone(g.methods) }
 
 // At is when the person was proven or vouched for.
 func (g Grant) At() time.Time { return g.at }
@@ -124,10 +125,10 @@ var errNoProof = fault.New(fault.Denied, "Nobody was proven here, or too long ag
 
 // Grant gives a proven person what was asked for.
 func (d *Desk) Grant(p Proof, t Terms) (Grant, error) {
-	if p.Zero() || d.Now().Sub(p.at) > proofLife {
+	if p.Zero() || d.Now().Sub(p.at) > p.life() {
 		return Grant{}, errNoProof
 	}
-	return Grant{person: p.person, terms: t.clone(), acr: p.acr, amr: p.amr, at: p.at}, nil
+	return Grant{person: p.person, terms: t.clone(), methods: p.methods, at: p.at}, nil
 }
 
 // leastReason keeps a reason from being a dot.
@@ -157,14 +158,14 @@ func (d *Desk) Vouch(ctx context.Context, tx pgx.Tx, v Voucher, person uuid.UUID
 type sealed struct {
 	Person  uuid.UUID `json:"person"`
 	Terms   *Terms    `json:"terms,omitempty"`
-	ACR     string    `json:"acr,omitempty"`
-	AMR     []string  `json:"amr,omitempty"`
+	Methods []Method  `json:"methods,omitempty"`
 	At      time.Time `json:"at"`
 	Voucher *Voucher  `json:"voucher,omitempty"`
 }
 
 var (
 	proofPlace = []byte("auth proof\x00")
+	stayPlace  = []byte("auth session\x00")
 	grantPlace = []byte("auth grant\x00")
 )
 
@@ -173,7 +174,7 @@ func (d *Desk) SealProof(p Proof, ad []byte) ([]byte, error) {
 	if p.Zero() {
 		return nil, errNoProof
 	}
-	return d.seal(sealed{Person: p.person, ACR: p.acr, AMR: p.amr, At: p.at}, proofPlace, ad)
+	return d.seal(sealed{Person: p.person, Methods: p.methods, At: p.at}, proofPlace, ad)
 }
 
 // OpenProof opens what SealProof sealed, while it is fresh.
@@ -182,7 +183,42 @@ func (d *Desk) OpenProof(blob, ad []byte) (Proof, error) {
 	if err != nil || d.Now().Sub(s.At) > proofLife {
 		return Proof{}, errNoProof.Because(err)
 	}
-	return Proof{person: s.Person, acr: s.ACR, amr: s.AMR, at: s.At}, nil
+	return Proof{person: s.Person, methods: s.Methods, at: s.At}, nil
+}
+
+// Stay makes a proof portable for the later logins of one browser.
+func (d *Desk) Stay(p Proof, ad []byte) ([]byte, error) {
+	if p.Zero() {
+		return nil, errNoProof
+	}
+	return d.seal(sealed{Person: p.person, Methods: p.methods, At: p.at}, stayPlace, ad)
+}
+
+// Stayed opens what Stay sealed, while the session lasts. The proof is as old as
+// it is: whoever needs a fresher one must ask the person again.
+func (d *Desk) Stayed(blob, ad []byte) (Proof, error) {
+	s, err := d.open(blob, stayPlace, ad)
+	if err != nil || d.Now().Sub(s.At) > SessionLife {
+		return Proof{}, errNoProof.Because(err)
+	}
+	return Proof{person: s.Person, methods: s.Methods, at: s.At, session: true}, nil
+}
+
+// Combine makes one proof of two of the same person; it is as old as the older.
+func (d *Desk) Combine(first, second Proof) (Proof, error) {
+	if first.Zero() || second.Zero() || first.person != second.person {
+		return Proof{}, errNoProof
+	}
+	both := Proof{person: first.person, methods: first.Methods(), at: first.at, session: first.session || second.session}
+	for _, m := range second.methods {
+		if !slices.Contains(both.methods, m) {
+			both.methods = append(both.methods, m)
+		}
+	}
+	if second.at.Before(both.at) {
+		both.at = second.at
+	}
+	return both, nil
 }
 
 // SealGrant makes a grant portable, for the place that ad names.
@@ -190,7 +226,7 @@ func (d *Desk) SealGrant(g Grant, ad []byte) ([]byte, error) {
 	if g.Zero() {
 		return nil, errNoProof
 	}
-	return d.seal(sealed{Person: g.person, Terms: &g.terms, ACR: g.acr, AMR: g.amr, At: g.at, Voucher: &g.voucher}, grantPlace, ad)
+	return d.seal(sealed{Person: g.person, Terms: &g.terms, Methods: g.methods, At: g.at, Voucher: &g.voucher}, grantPlace, ad)
 }
 
 // OpenGrant opens what SealGrant sealed. How long it is good, its place decides.
@@ -202,7 +238,7 @@ func (d *Desk) OpenGrant(blob, ad []byte) (Grant, error) {
 	if s.Terms == nil || s.Voucher == nil {
 		return Grant{}, errNoProof.Because(errors.New("auth: this is no grant"))
 	}
-	return Grant{person: s.Person, terms: *s.Terms, acr: s.ACR, amr: s.AMR, at: s.At, voucher: *s.Voucher}, nil
+	return Grant{person: s.Person, terms: *s.Terms, methods: s.Methods, at: s.At, voucher: *s.Voucher}, nil
 }
 
 func (d *Desk) seal(s sealed, place, ad []byte) ([]byte, error) {

@@ -30,7 +30,7 @@ func TestGrantIsWhatAProvenPersonWasAskedFor(t *testing.T) {
 	g, err := w.Grant(p, asked)
 	must(t, err)
 	asked.Scopes[0], asked.Claims[0], asked.Configurations[0] = "admin", "email", "Passport"
-	g.Scopes()[0], g.Claims()[0], g.Configurations()[0], g.AMR()[0], p.AMR()[0] = "admin", "email", "Passport", "hwk", "hwk"
+	g.Scopes()[0], g.Claims()[0], g.Configurations()[0], g.AMR()[0], p.Methods()[0] = "admin", "email", "Passport", "hwk", ByPasskey
 	if g.Zero() || g.Person() != a.Person || g.Client() != portal || !slices.Equal(g.Scopes(), terms().Scopes) || !slices.Equal(g.Claims(), terms().Claims) ||
 		!slices.Equal(g.Configurations(), terms().Configurations) || g.ACR() != ACRCode || !slices.Equal(g.AMR(), []string{"otp"}) || !g.At().Equal(w.at) || g.Voucher() != (Voucher{}) {
 		t.Errorf("got %v, want what was asked for, unchanged", g)

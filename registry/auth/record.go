@@ -17,7 +17,7 @@ func actor(client string) string {
 }
 
 func (d *Desk) recordPassed(ctx context.Context, tx pgx.Tx, a Attempt, p Proof) error {
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.LoginSucceeded, Person: p.person, Actor: actor(a.Client), Details: map[string]string{"by": p.amr[0]}})
+	return audit.Append(ctx, tx, audit.Entry{Event: audit.LoginSucceeded, Person: p.person, Actor: actor(a.Client), Details: map[string]string{"by": string(p.methods[0])}})
 }
 
 // recordRefused names the person only when there is one: the log must not become

@@ -19,18 +19,102 @@ import (
 
 // Client is a relying party.
 type Client struct {
-	ID           string            `json:"client_id"`
-	Name         string            `json:"client_name"`
-	Names        map[string]string `json:"client_names,omitempty"` // by language
-	Profile      string            `json:"plinth_profile"`         // "oidc" or "fapi2"
-	RedirectURIs []string          `json:"redirect_uris"`
-	JWKS         json.RawMessage   `json:"jwks,omitempty"`
-	AuthMethod   string            `json:"token_endpoint_auth_method"` // "private_key_jwt" or "none"
-	Scopes       []string          `json:"scopes"`
-	Claims       []string          `json:"claims"` // the most it may ever be given
-	Sector       string            `json:"sector"` // clients of one sector know a person by one name
-	PolicyURI    string            `json:"policy_uri,omitempty"`
-	Disabled     bool              `json:"disabled"`
+	ID      string            `json:"client_id"`
+	Names   map[string]string `json:"client_names,omitempty"` // by language
+	Scopes  []string          `json:"scopes"`
+	Sector  string            `json:"sector"` // clients of one sector know a person by one name
+	Secrets []Secret          `json:"-"`
+	Manager []byte            `json:"-"`                    // SHA-256 of the registration access token (RFC 7592)
+	Expires *time.Time        `json:"expires_at,omitempty"` // of one that a federation vouches for
+	Kept
+	Disabled bool `json:"disabled"`
+}
+
+// Kept are the members of RFC 7591 metadata (and of the standards that add to
+// them) that are kept as they were sent.
+type Kept struct {
+	Name           string          `json:"client_name"`
+	Profile        Profile         `json:"plinth_profile"`
+	Rehearsed      Profile         `json:"plinth_shadow_profile,omitempty"` // what would fail under it is noted
+	Sandbox        bool            `json:"plinth_sandbox,omitempty"`        // it meets invented people only
+	Purpose        Purpose         `json:"purpose,omitzero"`
+	LogoURI        string          `json:"logo_uri,omitempty"`
+	ClientURI      string          `json:"client_uri,omitempty"`
+	PolicyURI      string          `json:"policy_uri,omitempty"`
+	TOSURI         string          `json:"tos_uri,omitempty"`
+	Contacts       []string        `json:"contacts,omitempty"`
+	RedirectURIs   []string        `json:"redirect_uris"`
+	PostLogoutURIs []string        `json:"post_logout_redirect_uris,omitempty"`
+	JWKS           json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI        string          `json:"jwks_uri,omitempty"`
+	AuthMethod     AuthMethod      `json:"token_endpoint_auth_method"`
+	AuthAlg        string          `json:"token_endpoint_auth_signing_alg,omitempty"`
+	GrantTypes     []string        `json:"grant_types,omitempty"`
+	Claims         []string        `json:"claims"` // the most it may ever be given
+
+	BackchannelLogoutURI     string `json:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutSession bool   `json:"backchannel_logout_session_required,omitempty"`
+
+	RequirePushed        bool `json:"require_pushed_authorization_requests,omitempty"`
+	RequireSignedRequest bool `json:"require_signed_request_object,omitempty"`
+	RequirePKCE          bool `json:"require_pkce,omitempty"`
+	DPoPBound            bool `json:"dpop_bound_access_tokens,omitempty"`
+	CertificateBound     bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+
+	RequestAlg         string `json:"request_object_signing_alg,omitempty"`
+	IDTokenAlg         string `json:"id_token_signed_response_alg,omitempty"`
+	IDTokenKeyAlg      string `json:"id_token_encrypted_response_alg,omitempty"`
+	IDTokenContentAlg  string `json:"id_token_encrypted_response_enc,omitempty"`
+	UserInfoAlg        string `json:"userinfo_signed_response_alg,omitempty"`
+	UserInfoKeyAlg     string `json:"userinfo_encrypted_response_alg,omitempty"`
+	UserInfoContentAlg string `json:"userinfo_encrypted_response_enc,omitempty"`
+	IntrospectionAlg   string `json:"introspection_signed_response_alg,omitempty"`
+	ResponseAlg        string `json:"authorization_signed_response_alg,omitempty"`
+	ResponseKeyAlg     string `json:"authorization_encrypted_response_alg,omitempty"`
+	ResponseContentAlg string `json:"authorization_encrypted_response_enc,omitempty"`
+
+	TLSSubject string `json:"tls_client_auth_subject_dn,omitempty"`
+	TLSName    string `json:"tls_client_auth_san_dns,omitempty"`
+	TLSURI     string `json:"tls_client_auth_san_uri,omitempty"`
+
+	ACRs           []string `json:"default_acr_values,omitempty"`
+	MaxAge         *int     `json:"default_max_age,omitempty"` // seconds
+	DetailTypes    []string `json:"authorization_details_types,omitempty"`
+	Resources      []string `json:"plinth_resources,omitempty"` // audiences that it may get tokens for, or whose tokens it may look at
+	ConsentMinutes int      `json:"consent_expire_in_mins,omitempty"`
+
+	CIBADelivery     string `json:"backchannel_token_delivery_mode,omitempty"` // "poll" or "ping"
+	CIBANotification string `json:"backchannel_client_notification_endpoint,omitempty"`
+}
+
+// AuthMethod is how a client proves itself at our endpoints (RFC 7591, RFC 8705).
+type AuthMethod string
+
+// The methods.
+const (
+	PrivateKeyJWT AuthMethod = "private_key_jwt"
+	SecretBasic   AuthMethod = "client_secret_basic"
+	SecretPost    AuthMethod = "client_secret_post"
+	TLSAuth       AuthMethod = "tls_client_auth"
+	SelfSignedTLS AuthMethod = "self_signed_tls_client_auth"
+	NoAuth        AuthMethod = "none"
+)
+
+// Methods lists the methods, the strongest first.
+func Methods() []AuthMethod {
+	return []AuthMethod{PrivateKeyJWT, TLSAuth, SelfSignedTLS, SecretBasic, SecretPost, NoAuth}
+}
+
+// Secret tells of a client's secret: its SHA-256, for it has 128 random bits or more.
+type Secret struct {
+	Hash  []byte     `json:"hash"`
+	Until *time.Time `json:"until,omitempty"` // of one that was rotated away
+}
+
+// Purpose is what a person is told of why they are asked to log in.
+type Purpose struct {
+	Type   string            `json:"type,omitempty"`  // "login", "verify", "link" or "none"
+	Titles map[string]string `json:"title,omitempty"` // by language; "@none" for all
 }
 
 // Config is what a Directory works with.
@@ -55,17 +139,56 @@ func New(c Config) (*Directory, error) {
 
 var errUnknown = fault.New(fault.NotFound, "There is no relying party with this client_id. List them to see who there are.").Named("client-unknown")
 
+// Added is a client that was just registered, with what is shown only now.
+type Added struct {
+	Client
+	Secret string `json:"client_secret,omitempty"`
+	Token  string `json:"registration_access_token,omitempty"`
+}
+
 // Add registers a client by its RFC 7591 metadata with plinth_profile.
-func (d *Directory) Add(ctx context.Context, metadata []byte) (Client, error) {
-	c, err := parse(metadata)
+func (d *Directory) Add(ctx context.Context, metadata []byte) (Added, error) {
+	a, err := parse(metadata)
 	if err != nil {
-		return c, err
+		return a, err
 	}
-	err = d.change(ctx, audit.ClientAdded, c.ID, func(tx pgx.Tx) (bool, error) { return insert(ctx, tx, c, d.Now()) })
+	a.Token, a.Manager = newSecret()
+	err = d.change(ctx, audit.ClientAdded, a.ID, func(tx pgx.Tx) (bool, error) { return insert(ctx, tx, a.Client, d.Now()) })
 	if fault.Is(err, fault.NotFound) {
-		return c, fault.New(fault.Conflict, "There is a relying party with this client_id already. Choose another, or leave it out.")
+		return a, fault.New(fault.Conflict, "There is a relying party with this client_id already. Choose another, or leave it out.")
 	}
-	return c, err
+	return a, err
+}
+
+// Update puts new metadata in the place of a client's old (RFC 7592 section 2.2).
+// What it proves itself with stays when it is not named.
+func (d *Directory) Update(ctx context.Context, id string, metadata []byte) (Client, error) {
+	old, err := d.Client(ctx, d.Pool, id)
+	if err != nil {
+		return old, err
+	}
+	changed, err := reparse(old, metadata)
+	if err != nil {
+		return old, err
+	}
+	return changed, d.change(ctx, audit.ClientChanged, id, func(tx pgx.Tx) (bool, error) { return update(ctx, tx, changed, d.Now()) })
+}
+
+// Vouched adds or renews a client that a federation vouches for, until it expires.
+func (d *Directory) Vouched(ctx context.Context, db postgres.DB, id string, metadata []byte, expires time.Time) error {
+	c, err := vouched(id, metadata)
+	if err != nil {
+		return err
+	}
+	c.Expires = &expires
+	done, err := upsertVouched(ctx, db, c, d.Now())
+	if err != nil {
+		return fmt.Errorf("registering client %s of a federation: %w", id, err)
+	}
+	if !done {
+		return fault.New(fault.Conflict, "A relying party that was registered here by hand has this client_id.").Named("client-taken")
+	}
+	return audit.Append(ctx, db, audit.Entry{Event: audit.ClientAdded, Subject: "client:" + id, Details: map[string]string{"by": "federation"}})
 }
 
 // List lists all clients.
@@ -73,12 +196,12 @@ func (d *Directory) List(ctx context.Context) ([]Client, error) { return all(ctx
 
 // Client finds a client; fault NotFound when there is none.
 func (d *Directory) Client(ctx context.Context, db postgres.DB, id string) (Client, error) {
-	if !idForm.MatchString(id) {
+	if !Wellformed(id) {
 		return Client{}, errUnknown // some bytes the database refuses
 	}
 	c, err := byID(ctx, db, id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return c, errUnknown
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && c.Expires != nil && !d.Now().Before(*c.Expires) {
+		return Client{}, errUnknown
 	}
 	if err != nil {
 		return c, fmt.Errorf("reading a client: %w", err)
@@ -88,26 +211,19 @@ func (d *Directory) Client(ctx context.Context, db postgres.DB, id string) (Clie
 
 // Disable shuts a client out, at once.
 func (d *Directory) Disable(ctx context.Context, id string) error {
-	if !idForm.MatchString(id) {
-		return errUnknown
-	}
-	return d.change(ctx, audit.ClientDisabled, id, func(tx pgx.Tx) (bool, error) { return disable(ctx, tx, id, d.Now()) })
+	return d.able(ctx, audit.ClientDisabled, id, true)
 }
 
-// Rotate gives a client new keys; the old ones are refused from now on, so a
-// client that overlaps sends both.
-func (d *Directory) Rotate(ctx context.Context, id string, jwks []byte) error {
-	c, err := d.Client(ctx, d.Pool, id)
-	if err != nil {
-		return err
+// Enable lets a client in again.
+func (d *Directory) Enable(ctx context.Context, id string) error {
+	return d.able(ctx, audit.ClientEnabled, id, false)
+}
+
+func (d *Directory) able(ctx context.Context, event audit.Event, id string, disabled bool) error {
+	if !Wellformed(id) {
+		return errUnknown
 	}
-	if c.AuthMethod == "none" {
-		return fault.New(fault.Conflict, "This client has no keys: it is registered with token_endpoint_auth_method none.")
-	}
-	if c.JWKS, err = publicKeys(jwks, c.Profile); err != nil {
-		return err
-	}
-	return d.change(ctx, audit.ClientRotated, id, func(tx pgx.Tx) (bool, error) { return update(ctx, tx, c, d.Now()) })
+	return d.change(ctx, event, id, func(tx pgx.Tx) (bool, error) { return setDisabled(ctx, tx, id, disabled, d.Now()) })
 }
 
 // change does one change and records it; nothing changed is fault NotFound.
