@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/oidc/login"
+	"github.com/plinth-id/plinth/registry/auth"
 )
 
 // requestURN begins the request_uri of a pushed request (RFC 9126 section 2.2).
@@ -42,24 +42,47 @@ func (p *Provider) authorize(c *gin.Context) error {
 	if len(form["client_id"]) > 1 || len(form["redirect_uri"]) > 1 {
 		return errForm
 	}
-	asking, err := p.find(c, p.Pool, form.Get("client_id"))
+	asking, err := p.asking(c, form.Get("client_id"))
 	if err != nil {
 		return err
 	}
 	if uri := form.Get("request_uri"); strings.HasPrefix(uri, requestURN) {
-		return p.resume(c, asking.ID, uri)
+		return p.resume(c, asking, uri)
 	}
-	if !asking.registered(form.Get("redirect_uri")) {
-		return errRedirect
-	}
-	a, err := p.judge(c, asking, form)
-	if err == nil && asking.Profile == fapi2 {
-		err = fosite.ErrInvalidRequest.WithHint("Push the request first (RFC 9126).")
+	inside, err := p.unwrap(c, asking, form)
+	if err != nil && !asking.registered(form.Get("redirect_uri")) {
+		return errForm.Because(err)
 	}
 	if err != nil {
-		return p.sendBack(c, form, err)
+		return p.sendBack(c, asking, form, err)
 	}
-	return p.begin(c, a)
+	if !asking.registered(inside.Get("redirect_uri")) {
+		return errRedirect
+	}
+	a, err := p.judge(c, asking, inside)
+	if err == nil {
+		refused := fosite.ErrInvalidRequest.WithHint("Push the request first (RFC 9126).")
+		if err = p.demand(c, asking, fapi, "pushed requests (RFC 9126)", false, refused); err == nil && asking.RequirePushed {
+			err = refused
+		}
+	}
+	if err != nil {
+		return p.sendBack(c, asking, inside, err)
+	}
+	return p.begin(c, asking, a)
+}
+
+// asking finds the client that somebody was sent here by, and asks the federation
+// about one that nobody here knows.
+func (p *Provider) asking(ctx context.Context, id string) (client, error) {
+	found, err := p.find(ctx, p.Pool, id)
+	if known(err) || p.Federated == nil || !strings.HasPrefix(id, "https://") {
+		return found, err
+	}
+	if err := p.Federated(ctx, id); err != nil {
+		return client{}, errUnknownClient.Because(err)
+	}
+	return p.find(ctx, p.Pool, id)
 }
 
 // question reads an authorization request from the query or from a form.
@@ -81,83 +104,117 @@ func question(r *http.Request) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-// sendBack tells the client why its request was refused.
-func (p *Provider) sendBack(c *gin.Context, form url.Values, err error) error {
-	known, ok := refusal(err)
-	if !ok {
-		return err
-	}
-	state := form.Get("state")
-	if len(form["state"]) > 1 || len(state) > maxParameter {
-		state = ""
-	}
-	slog.InfoContext(c, "client refused", "error", known.ErrorField, "route", c.FullPath())
-	unstored(c)
-	c.Redirect(http.StatusSeeOther, p.back(asked{Redirect: form.Get("redirect_uri"), State: state}, failure(known)))
-	return nil
-}
-
-func failure(known *fosite.RFC6749Error) url.Values {
-	return url.Values{"error": {known.ErrorField}, "error_description": {ascii(known.GetDescription())}}
-}
-
-// back is the address of the client with our answer. Every answer says whose it
-// is (RFC 9207), so that a client of several providers is not mixed up.
-func (p *Provider) back(a asked, answer url.Values) string {
-	answer.Set("iss", p.issuer)
-	if a.State != "" {
-		answer.Set("state", a.State)
-	}
-	joint := "?"
-	if strings.Contains(a.Redirect, "?") {
-		joint = "&"
-	}
-	return a.Redirect + joint + answer.Encode()
-}
-
-// begin leads the person to the pages. A request too long for a cookie is kept.
-func (p *Provider) begin(c *gin.Context, a asked) error {
+// begin goes on with a request that was judged: to a page, or back at once when
+// the person is logged in and has answered the question before.
+func (p *Provider) begin(c *gin.Context, asking client, a asked) error {
 	raw, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("beginning a login: %w", err)
 	}
 	v := login.Visit{ID: uuid.NewString(), Request: raw}
-	if len(raw) > login.MaxRequest {
+	if len(raw) > login.MaxRequest && !a.silent() { // too long for a cookie
 		uri := requestURN + secret()
 		if err := p.keep(c, p.Pool, uri, a); err != nil {
 			return err
 		}
-		return p.resume(c, a.Client, uri)
+		v = login.Visit{ID: v.ID, Kept: hashed(uri)}
 	}
-	return p.flow.Begin(c, v, a.Hint, a.UILocales)
+	return p.enter(c, asking, a, v)
 }
 
-// resume goes on with a request that is kept: in the first browser that comes
-// with it, and in no other.
-func (p *Provider) resume(c *gin.Context, asking, uri string) error {
-	hash, now := hashed(uri), p.Now()
-	current := p.flow.Current(c.Request)
-	same := bytes.Equal(current.Kept, hash)
-	v := login.Visit{ID: uuid.NewString(), Kept: hash}
-	if same {
-		v.ID = current.ID
+// enter opens a visit.
+func (p *Provider) enter(c *gin.Context, asking client, a asked, v login.Visit) error {
+	stay, err := p.stay(c)
+	if err != nil {
+		return err
 	}
-	sealed, err := claim(c, p.Pool, kept{hash: hash, client: asking, visit: v.ID}, now.Add(loginLife), now)
+	proof := stay.proof
+	if !a.fresh(proof, p.Now()) {
+		proof = auth.Proof{}
+	}
+	if !proof.Zero() && a.Subject != "" {
+		same, err := p.isExpected(c, p.Pool, asking, a, proof.Person())
+		if err != nil {
+			return err
+		}
+		if !same {
+			proof = auth.Proof{}
+		}
+	}
+	v.Session = stay.id
+	done, to, err := p.unasked(c, visitor{visit: v, asked: a, client: asking, proof: proof})
+	if err != nil {
+		return err
+	}
+	if done {
+		unstored(c)
+		c.Redirect(http.StatusSeeOther, to)
+		return nil
+	}
+	return p.flow.Begin(c, v, login.Start{Proof: proof, Hint: a.Hint, Locales: a.UILocales})
+}
+
+// visitor is somebody who comes with a question, and whom we may know.
+type visitor struct {
+	visit  login.Visit
+	asked  asked
+	client client
+	proof  auth.Proof // zero: nobody is logged in, or not as the client wants it
+}
+
+// unasked answers without a page where that is possible, and where it must be.
+func (p *Provider) unasked(ctx context.Context, v visitor) (bool, string, error) {
+	a := v.asked
+	if !v.proof.Zero() && a.strong(v.proof.Methods()) && !a.prompts("consent") {
+		claims, asked, err := p.recollect(ctx, v)
+		if err != nil {
+			return false, "", err
+		}
+		if asked {
+			to, err := p.finish(ctx, v.visit, login.Decision{Allowed: true, Proof: v.proof, Claims: claims, Remembered: true})
+			return true, to, err
+		}
+	}
+	if !a.silent() {
+		return false, "", nil
+	}
+	var refused error = fosite.ErrLoginRequired.WithHint("The person is not logged in here, or not as the request demands.")
+	if !v.proof.Zero() && a.strong(v.proof.Methods()) {
+		refused = fosite.ErrConsentRequired.WithHint("The person must be asked.")
+	}
+	known, _ := refusal(refused)
+	if v.visit.Kept != nil {
+		if _, err := forget(ctx, p.Pool, v.visit.Kept); err != nil {
+			return false, "", err
+		}
+	}
+	to, err := p.back(ctx, v.client, a, failure(known))
+	return true, to, err
+}
+
+// resume goes on with a request that was pushed, as often as its page is loaded,
+// until the login is done.
+func (p *Provider) resume(c *gin.Context, asking client, uri string) error {
+	hash, now := hashed(uri), p.Now()
+	if current := p.flow.Current(c.Request); string(current.Kept) == string(hash) {
+		if _, err := recall(c, p.Pool, hash, now); err == nil {
+			c.Redirect(http.StatusSeeOther, login.Page) // reloaded: nothing that was done is lost
+			return nil
+		}
+		return errPushed
+	}
+	sealed, err := pushed(c, p.Pool, hash, asking.ID, now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return errPushed
 	}
 	if err != nil {
 		return fmt.Errorf("going on with a kept request: %w", err)
 	}
-	if same {
-		c.Redirect(http.StatusSeeOther, login.Page) // reloaded: nothing that was done is lost
-		return nil
-	}
 	a, err := p.unseal(sealed, hash)
 	if err != nil {
 		return err
 	}
-	return p.flow.Begin(c, v, a.Hint, a.UILocales)
+	return p.enter(c, asking, a, login.Visit{ID: uuid.NewString(), Kept: hash})
 }
 
 // keep stores a request under the hash of its address.
@@ -170,7 +227,8 @@ func (p *Provider) keep(ctx context.Context, db postgres.DB, uri string, a asked
 	if err != nil {
 		return fmt.Errorf("keeping a request: %w", err)
 	}
-	return keep(ctx, db, kept{hash: hashed(uri), client: a.Client}, sealed, p.Now().Add(pushedLife))
+	now := p.Now()
+	return keep(ctx, db, kept{hash: hashed(uri), sealed: sealed, client: a.Client, open: now.Add(pushedLife), expires: now.Add(pushedLife + loginLife)})
 }
 
 func (p *Provider) unseal(sealed, hash []byte) (asked, error) {
@@ -183,4 +241,27 @@ func (p *Provider) unseal(sealed, hash []byte) (asked, error) {
 		return a, fmt.Errorf("opening a kept request: %w", err)
 	}
 	return a, nil
+}
+
+// sendBack tells the client why its request was refused.
+func (p *Provider) sendBack(c *gin.Context, asking client, form url.Values, err error) error {
+	known, ok := refusal(err)
+	if !ok {
+		return err
+	}
+	a := asked{Client: asking.ID, Redirect: form.Get("redirect_uri"), State: form.Get("state")}
+	if len(form["state"]) > 1 || len(a.State) > maxParameter || !storable(a.State) {
+		a.State = ""
+	}
+	if mode := form.Get("response_mode"); mode == "jwt" || mode == "query.jwt" {
+		a.Mode = "jwt"
+	}
+	slog.InfoContext(c, "client refused", "client", asking.ID, "error", known.ErrorField, "route", c.FullPath())
+	to, err := p.back(c, asking, a, failure(known))
+	if err != nil {
+		return err
+	}
+	unstored(c)
+	c.Redirect(http.StatusSeeOther, to)
+	return nil
 }

@@ -14,25 +14,20 @@ import (
 	"github.com/plinth-id/plinth/registry/partner"
 )
 
-// fapi2 is the profile of clients that are held to FAPI 2.0.
-const fapi2 = "fapi2"
-
 // client shows a client of ours to the OAuth library.
 type client struct{ partner.Client }
 
 // GetID is the client's id.
 func (c client) GetID() string { return c.ID }
 
-// GetHashedSecret is nothing: no client has a shared secret.
+// GetHashedSecret is nothing: secrets are judged by authenticate.
 func (c client) GetHashedSecret() []byte { return nil }
 
 // GetRedirectURIs are those that were registered.
 func (c client) GetRedirectURIs() []string { return c.RedirectURIs }
 
-// GetGrantTypes are those of clients that are known to us.
-func (c client) GetGrantTypes() fosite.Arguments {
-	return fosite.Arguments{codeGrantType, offerGrantType}
-}
+// GetGrantTypes are those that a client was registered for.
+func (c client) GetGrantTypes() fosite.Arguments { return c.GrantTypes }
 
 // GetResponseTypes is code alone (ASVS 10.4.4).
 func (c client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{"code"} }
@@ -46,7 +41,7 @@ func (c client) GetResponseModes() []fosite.ResponseModeType {
 func (c client) GetScopes() fosite.Arguments { return c.Scopes }
 
 // IsPublic tells a client without a key.
-func (c client) IsPublic() bool { return c.AuthMethod == "none" }
+func (c client) IsPublic() bool { return c.AuthMethod == partner.NoAuth }
 
 // GetAudience is nothing: our tokens are for our own endpoints.
 func (c client) GetAudience() fosite.Arguments { return nil }

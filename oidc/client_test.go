@@ -131,5 +131,5 @@ func TestAFAPIClientAddressesTheIssuerAlone(t *testing.T) {
 	for _, aud := range []any{w.URL + "/oidc/token", w.URL + "/oidc/par", []string{w.URL}} {
 		w.proves(t, w.says(t, strict, func(m map[string]any) { m["aud"] = aud })).refuses(t, 401, "invalid_client")
 	}
-	w.proves(t, w.says(t, strict, nil)).refuses(t, 400, "invalid_grant")
+	w.proves(t, w.says(t, strict, nil)).refuses(t, 400, "invalid_dpop_proof")
 }

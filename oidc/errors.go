@@ -44,6 +44,9 @@ func refuse(c *gin.Context, err error) error {
 	}
 	slog.InfoContext(c, "client refused", "error", known.ErrorField, "route", c.FullPath())
 	unstored(c)
+	if challenge := wwwAuthenticate(c.Request); challenge != "" && known.CodeField == http.StatusUnauthorized {
+		c.Header("WWW-Authenticate", challenge)
+	}
 	c.Data(known.CodeField, "application/json", raw)
 	return nil
 }

@@ -64,13 +64,13 @@ func (b *browser) upload(t *testing.T, page answer, position string, image []byt
 	must(t, form.WriteField("visit", found[1]))
 	must(t, form.WriteField("position", position))
 	if image != nil {
-		part, err := form.CreateFormFile("finger", "finger.png")
+		part, err := form.CreateFormFile("image", "finger.png")
 		must(t, err)
 		_, err = part.Write(image)
 		must(t, err)
 	}
 	must(t, form.Close())
-	resp, err := b.Post(b.w.URL+"/oidc/login/finger", form.FormDataContentType(), &body)
+	resp, err := b.Post(b.w.URL+"/oidc/login/image", form.FormDataContentType(), &body)
 	must(t, err)
 	return read(t, resp)
 }
@@ -87,12 +87,12 @@ func TestAPictureThatIsNoFingerIsSaidPlainly(t *testing.T) {
 		image    []byte
 		want     string
 	}{
-		"none":             {"rightIndex", nil, "Choose the picture"},
-		"empty":            {"rightIndex", []byte{}, "Choose the picture"},
-		"of no finger":     {"rightIndex", []byte("hello"), "Scan the finger again"},
-		"of a third thumb": {"thirdThumb", []byte("hello"), "Choose the picture"},
+		"none":             {"rightIndex", nil, "Choose a picture"},
+		"empty":            {"rightIndex", []byte{}, "Choose a picture"},
+		"of no finger":     {"rightIndex", []byte("hello"), "Take it again"},
+		"of a third thumb": {"thirdThumb", []byte("hello"), "Choose a picture"},
 	} {
-		if got := b.upload(t, page, c.position, c.image); got.status != 422 || !strings.Contains(got.text, c.want) || !strings.Contains(got.text, `href="#finger"`) {
+		if got := b.upload(t, page, c.position, c.image); got.status != 422 || !strings.Contains(got.text, c.want) || !strings.Contains(got.text, `href="#image"`) {
 			t.Errorf("%s: got %d %s, want %q and a link to the field", name, got.status, got.text, c.want)
 		}
 	}

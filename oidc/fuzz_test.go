@@ -19,7 +19,8 @@ func FuzzJudge(f *testing.F) {
 	f.Add("scope=&response_mode=x&state=%00&code_challenge_method=plain")
 	p := &Provider{Config: Config{CredentialScopes: map[string]string{"national_id": "x"}}}
 	p.settings = &fosite.Config{ScopeStrategy: p.mayAsk}
-	c := client{partner.Client{ID: "c", RedirectURIs: []string{"https://rp.example/"}, Scopes: []string{"openid", "email", "national_id"}, Claims: []string{"email", "name"}}}
+	c := client{partner.Client{ID: "c", Scopes: []string{"openid", "email", "national_id"},
+		Kept: partner.Kept{Profile: partner.OIDC, RequirePKCE: true, RedirectURIs: []string{"https://rp.example/"}, Claims: []string{"email", "name"}}}}
 	f.Fuzz(func(t *testing.T, query string) {
 		form, err := url.ParseQuery(query)
 		if err != nil {

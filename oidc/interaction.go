@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
 
-	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/oidc/login"
 	"github.com/plinth-id/plinth/registry/auth"
@@ -25,7 +23,7 @@ import (
 func (p *Provider) ask(ctx context.Context, v login.Visit) (asked, client, error) {
 	var a asked
 	if v.Kept != nil {
-		sealed, err := recall(ctx, p.Pool, v.Kept, v.ID, p.Now())
+		sealed, err := recall(ctx, p.Pool, v.Kept, p.Now())
 		if errors.Is(err, pgx.ErrNoRows) {
 			return a, client{}, errEnded
 		}
@@ -51,9 +49,15 @@ func (p *Provider) recall(ctx context.Context, v login.Visit) (login.Asked, erro
 	if err != nil {
 		return login.Asked{}, err
 	}
-	shown := login.Asked{Client: c.ID, Name: c.named, Redirect: a.Redirect, Credentials: a.Configurations, Minutes: int(tokenLife / time.Minute)}
+	shown := login.Asked{Client: c.ID, Name: c.named, Logo: c.LogoURI, Policy: c.PolicyURI, Purpose: c.purposeIn, Redirect: a.Redirect,
+		Credentials: a.Configurations, Days: int(c.consentLife() / (24 * time.Hour)), Offline: slices.Contains(a.Scopes, offline), ACR: a.ACR, Must: a.MustACR, Sandbox: c.Sandbox}
+	for _, d := range a.Details {
+		if d.Type != credentialDetail {
+			shown.Details = append(shown.Details, d.Type)
+		}
+	}
 	for _, name := range a.claims() {
-		shown.Claims = append(shown.Claims, login.Claim{Name: name, Essential: slices.Contains(a.Essential, name)})
+		shown.Claims = append(shown.Claims, login.Claim{Name: name, Essential: slices.Contains(a.Essential, name), Purpose: a.Purposes[name], Verified: a.Verified.has(name)})
 	}
 	return shown, nil
 }
@@ -66,37 +70,69 @@ func (c client) named(lang string) string {
 	return c.Name
 }
 
+// purposeIn is why the client asks, in a language.
+func (c client) purposeIn(lang string) string {
+	for _, key := range []string{lang, "@none"} {
+		if title := c.Purpose.Titles[key]; title != "" {
+			return title
+		}
+	}
+	return ""
+}
+
+// answered tells the pages whether a person has answered a question before.
+func (p *Provider) answered(ctx context.Context, v login.Visit, proof auth.Proof) ([]string, bool, error) {
+	a, c, err := p.ask(ctx, v)
+	if err != nil || a.prompts("consent") {
+		return nil, false, err
+	}
+	return p.recollect(ctx, visitor{visit: v, asked: a, client: c, proof: proof})
+}
+
 // errUnmet is the error of OpenID Connect Core Unmet Authentication Requirements 1.0.
 var errUnmet = &fosite.RFC6749Error{ErrorField: "unmet_authentication_requirements", CodeField: 400,
 	DescriptionField: "The login is not as strong as the client demands."}
 
-// finish ends a visit and gives the address to lead the person back to.
-func (p *Provider) finish(ctx context.Context, v login.Visit, d login.Decision) (string, error) {
+// ended ends a visit for the pages.
+func (p *Provider) end(ctx context.Context, v login.Visit, d login.Decision) (login.Ending, error) {
 	a, c, err := p.ask(ctx, v)
 	if err != nil {
-		return "", err
+		return login.Ending{}, err
 	}
+	m := permission{visit: v, asked: a, client: c, decision: d}
 	var answer url.Values
+	var session uuid.UUID
 	switch {
 	case !d.Allowed:
 		err = fosite.ErrAccessDenied.WithHint("The person did not allow it.")
-	case len(a.ACR) > 0 && !slices.Contains(a.ACR, d.Proof.ACR()):
+	case a.MustACR && !a.strong(d.Proof.Methods()):
 		err = errUnmet
 	default:
-		answer, err = p.permit(ctx, permission{visit: v, asked: a, client: c, decision: d})
+		answer, session, err = p.permit(ctx, m)
 	}
 	if known, ok := refusal(err); ok {
 		if v.Kept != nil {
-			if _, err := forget(ctx, p.Pool, v.Kept, v.ID); err != nil {
-				return "", err
+			if _, err := forget(ctx, p.Pool, v.Kept); err != nil {
+				return login.Ending{}, err
 			}
 		}
-		return p.back(a, failure(known)), nil
+		answer, err = failure(known), nil
 	}
 	if err != nil {
-		return "", err
+		return login.Ending{}, err
 	}
-	return p.back(a, answer), nil
+	ending := login.Ending{}
+	if session != uuid.Nil {
+		ending.Session = p.write(ticket{kind: sessionKind, id: session})
+	}
+	ending.To, err = p.back(ctx, c, a, answer)
+	return ending, err
+}
+
+// finish ends a visit that showed no page.
+func (p *Provider) finish(ctx context.Context, v login.Visit, d login.Decision) (string, error) {
+	ending, err := p.end(ctx, v, d)
+	return ending.To, err
 }
 
 // permission is a decision about a request.
@@ -109,47 +145,63 @@ type permission struct {
 
 // facts are what the token endpoint must know of the request. None is about the person.
 type facts struct {
-	Redirect  string   `json:"redirect,omitempty"`
-	Nonce     string   `json:"nonce,omitempty"`
-	Challenge string   `json:"challenge,omitempty"`
-	UserInfo  []string `json:"userinfo,omitempty"`
-	IDToken   []string `json:"id_token,omitempty"`
-	Locales   []string `json:"locales,omitempty"`
-	Details   []string `json:"details,omitempty"`
+	Redirect  string           `json:"redirect,omitempty"`
+	Nonce     string           `json:"nonce,omitempty"`
+	Challenge string           `json:"challenge,omitempty"`
+	JKT       string           `json:"jkt,omitempty"` // the code is for the holder of this key
+	UserInfo  []string         `json:"userinfo,omitempty"`
+	IDToken   []string         `json:"id_token,omitempty"`
+	Values    map[string][]any `json:"values,omitempty"`
+	Verified  *verifiedWish    `json:"verified,omitempty"`
+	Locales   []string         `json:"locales,omitempty"`
+	Details   []detail         `json:"details,omitempty"`
+	Resources []string         `json:"resources,omitempty"`
+	Offline   bool             `json:"offline,omitempty"` // there is a refresh token, and the end of the session does not end it
+	Actor     string           `json:"actor,omitempty"`
 }
 
 // permit writes down what was allowed, and makes the code that stands for it.
-func (p *Provider) permit(ctx context.Context, m permission) (url.Values, error) {
+func (p *Provider) permit(ctx context.Context, m permission) (url.Values, uuid.UUID, error) {
 	a := m.asked
 	id, err := uuid.Parse(m.visit.ID)
 	if err != nil {
-		return nil, fmt.Errorf("finishing a login: %w", err)
+		return nil, id, fmt.Errorf("finishing a login: %w", err)
 	}
-	grant, err := p.Desk.Grant(m.decision.Proof, auth.Terms{Client: a.Client, Scopes: a.Scopes, Claims: m.decision.Claims, Configurations: a.Configurations})
+	grant, err := p.Desk.Grant(m.decision.Proof, auth.Terms{Client: a.Client, Scopes: a.Scopes, Claims: m.decision.Claims, Configurations: a.Configurations, ACRs: a.ACR})
 	if err != nil {
-		return nil, err
+		return nil, id, err
 	}
-	code := secret()
-	r, err := p.codeRow(id, grant, code)
+	r, err := p.codeRow(id, grant, m)
 	if err != nil {
-		return nil, err
+		return nil, id, err
 	}
-	r.facts = facts{Redirect: a.Redirect, Nonce: a.Nonce, Challenge: a.Challenge, UserInfo: a.UserInfo, IDToken: a.IDToken, Locales: a.Locales, Details: a.Details}
+	var session uuid.UUID
 	err = postgres.InTx(ctx, p.Pool, func(tx pgx.Tx) error {
 		if err := p.expected(ctx, tx, m, grant); err != nil {
 			return err
 		}
 		if m.visit.Kept != nil {
-			if first, err := forget(ctx, tx, m.visit.Kept, m.visit.ID); err != nil || !first {
+			if first, err := forget(ctx, tx, m.visit.Kept); err != nil || !first {
 				return orEnded(err)
 			}
+		}
+		if session, err = p.settleIn(ctx, tx, m); err != nil {
+			return err
+		}
+		consent, err := p.consent(ctx, tx, m, grant)
+		if err != nil {
+			return err
+		}
+		r.session, r.consent = &session, &consent.ID
+		if r.facts.Offline {
+			r.expires = consent.Ends
 		}
 		if first, err := insertGrant(ctx, tx, r); err != nil || !first {
 			return orEnded(err)
 		}
-		return p.consent(ctx, tx, id, grant)
+		return nil
 	})
-	return url.Values{"code": {code}}, err
+	return url.Values{"code": {p.write(ticket{kind: codeKind, id: id})}}, session, err
 }
 
 func orEnded(err error) error {
@@ -164,17 +216,22 @@ func (p *Provider) expected(ctx context.Context, tx pgx.Tx, m permission, grant 
 	if m.asked.Subject == "" {
 		return nil
 	}
-	subject, err := p.subject(ctx, tx, m.client, grant)
-	if err == nil && subject != m.asked.Subject {
+	same, err := p.isExpected(ctx, tx, m.client, m.asked, grant.Person())
+	if err == nil && !same {
 		err = fosite.ErrLoginRequired.WithHint("Another person logged in.")
 	}
 	return err
 }
 
+func (p *Provider) isExpected(ctx context.Context, db postgres.DB, c client, a asked, person uuid.UUID) (bool, error) {
+	subject, err := p.Registry.Pairwise(ctx, db, c.sector(), person)
+	return subject == a.Subject, err
+}
+
 var errUnproven = errors.New("no token without a proven person")
 
 // codeRow seals a grant behind a code. Nothing is made for nobody.
-func (p *Provider) codeRow(id uuid.UUID, grant auth.Grant, code string) (row, error) {
+func (p *Provider) codeRow(id uuid.UUID, grant auth.Grant, m permission) (row, error) {
 	if grant.Zero() {
 		return row{}, errUnproven
 	}
@@ -182,18 +239,8 @@ func (p *Provider) codeRow(id uuid.UUID, grant auth.Grant, code string) (row, er
 	if err != nil {
 		return row{}, err
 	}
-	ends := p.Now().Add(codeLife)
-	return row{id: id, client: grant.Client(), sealed: sealed, code: hashed(code), codeExpires: &ends, expires: ends}, nil
-}
-
-// consent records what the person allowed: for the person, and for whoever asks later.
-func (p *Provider) consent(ctx context.Context, tx pgx.Tx, id uuid.UUID, grant auth.Grant) error {
-	now := p.Now()
-	err := insertConsent(ctx, tx, given{id: id, person: grant.Person(), client: grant.Client(), scopes: grant.Scopes(),
-		claims: grant.Claims(), configurations: grant.Configurations(), at: now, ends: now.Add(codeLife + tokenLife)})
-	if err != nil {
-		return err
-	}
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.ConsentGiven, Person: grant.Person(), Actor: "person", Subject: id.String(),
-		Details: map[string]string{"client": grant.Client(), "claims": strings.Join(grant.Claims(), " "), "scopes": strings.Join(grant.Scopes(), " "), "configurations": strings.Join(grant.Configurations(), " ")}})
+	a, ends := m.asked, p.Now().Add(codeLife)
+	return row{id: id, client: grant.Client(), sealed: sealed, code: &ends, expires: ends.Add(tokenLife),
+		facts: facts{Redirect: a.Redirect, Nonce: a.Nonce, Challenge: a.Challenge, JKT: a.JKT, UserInfo: a.UserInfo, IDToken: a.IDToken, Values: a.Values,
+			Verified: a.Verified, Locales: a.Locales, Details: a.Details, Resources: a.Resources, Offline: slices.Contains(a.Scopes, offline)}}, nil
 }

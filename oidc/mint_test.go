@@ -13,10 +13,10 @@ import (
 // code or a token of an empty one refuses before it touches the database.
 func TestNothingIsMintedForNobody(t *testing.T) {
 	p := &Provider{}
-	if _, err := p.codeRow(uuid.New(), auth.Grant{}, "code"); !errors.Is(err, errUnproven) {
+	if _, err := p.codeRow(uuid.New(), auth.Grant{}, permission{}); !errors.Is(err, errUnproven) {
 		t.Errorf("got %v for a code, want a refusal", err)
 	}
-	if _, err := p.mint(t.Context(), nil, client{}, minted{access: "token"}); !errors.Is(err, errUnproven) {
+	if _, err := p.mint(t.Context(), nil, client{}, minted{token: "token"}); !errors.Is(err, errUnproven) {
 		t.Errorf("got %v for a token, want a refusal", err)
 	}
 }

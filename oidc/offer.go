@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -45,19 +46,25 @@ func (g offerGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 	if err != nil {
 		return err
 	}
-	for _, configuration := range details {
-		if !slices.Contains(grant.Configurations(), configuration) {
+	for _, d := range details {
+		if d.Type != credentialDetail || !slices.Contains(grant.Configurations(), d.Configuration) {
 			return errDetails
 		}
 	}
-	m := minted{id: uuid.New(), access: secret(), expires: g.Now().Add(tokenLife), lived: lived{db: tx, grant: grant}, details: details}
+	m := minted{access: access{ID: uuid.New()}, lived: lived{db: tx, grant: grant, facts: facts{Details: details}}}
+	if m.binding, err = g.bindable(asking, sessionOf(r).shown); err != nil {
+		return err
+	}
+	if err := g.proveOnce(ctx, m.binding); err != nil {
+		return err
+	}
 	if m, err = g.mint(ctx, tx, asking, m); err != nil {
 		return err
 	}
 	if err := g.store(ctx, tx, asking, m); err != nil {
 		return err
 	}
-	r.GetSession().(*session).minted = m
+	sessionOf(r).minted = m
 	return nil
 }
 
@@ -100,11 +107,11 @@ func (g offerGrant) redeem(ctx context.Context, tx pgx.Tx, code, txCode string) 
 
 // store writes the one row of a redeemed offer.
 func (g offerGrant) store(ctx context.Context, tx pgx.Tx, asking client, m minted) error {
-	sealed, err := g.Desk.SealGrant(m.grant, m.id[:])
+	sealed, err := g.Desk.SealGrant(m.grant, m.access.ID[:])
 	if err != nil {
 		return err
 	}
-	_, err = insertGrant(ctx, tx, row{id: m.id, client: asking.ID, sealed: sealed, facts: m.facts, token: hashed(m.access), tokenExpires: &m.expires, expires: m.expires})
+	_, err = insertGrant(ctx, tx, row{id: m.access.ID, client: asking.ID, sealed: sealed, facts: m.facts, expires: time.Unix(m.access.Expires, 0)})
 	return err
 }
 
@@ -113,6 +120,5 @@ func (g offerGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosite.
 	if !g.CanHandleTokenEndpointRequest(ctx, r) {
 		return fosite.ErrUnknownRequest
 	}
-	g.populate(r.GetSession().(*session).minted, w)
-	return nil
+	return g.populate(ctx, client{}, sessionOf(r).minted, w)
 }

@@ -37,7 +37,7 @@ func TestASVS_2_3_1_NoStepCanBeJumped(t *testing.T) {
 	for path, fields := range map[string]url.Values{
 		"/oidc/login/consent": {"decision": {"allow"}}, "/oidc/login/code": {"code": {"111111"}}, "/oidc/login/resend": {}, "/oidc/login/back": {},
 	} {
-		if got := b.submit(t, first, path, fields); got.status != 200 || !strings.Contains(got.text, `name="identifier"`) {
+		if got := b.submit(t, first, path, fields); got.status != 200 || !strings.Contains(got.text, `name="method"`) {
 			t.Errorf("%s: got %d %s, want the first page", path, got.status, got.text)
 		}
 	}
@@ -45,9 +45,11 @@ func TestASVS_2_3_1_NoStepCanBeJumped(t *testing.T) {
 	if got := b.submit(t, page, "/oidc/login/consent", url.Values{"decision": {"allow"}}); !strings.Contains(got.text, "one-time-code") {
 		t.Errorf("got %s, want the page for the code", got.text)
 	}
-	if got := b.submit(t, page, "/oidc/login", url.Values{"identifier": {" "}, "factor": {"shoe"}}); got.status != 422 ||
-		!strings.Contains(got.text, `href="#identifier"`) || !strings.Contains(got.text, `href="#factor-code"`) {
-		t.Errorf("got %d %s, want both fields named", got.status, got.text)
+	if got := b.submit(t, page, "/oidc/login", url.Values{"identifier": {" "}}); got.status != 422 || !strings.Contains(got.text, `href="#identifier"`) {
+		t.Errorf("got %d %s, want the field named", got.status, got.text)
+	}
+	if got := b.submit(t, page, "/oidc/login/method", url.Values{"method": {"shoe"}}); got.status != 422 || !strings.Contains(got.text, `href="#method-code"`) {
+		t.Errorf("got %d %s, want the field named", got.status, got.text)
 	}
 }
 
@@ -75,9 +77,9 @@ func TestALoginBelongsToItsBrowserAndItsTime(t *testing.T) {
 	if got := spoilt.get(t, w.URL+"/oidc/login"); got.status != 400 {
 		t.Errorf("got %d for a cookie with one bit changed, want 400", got.status)
 	}
-	w.ahead.Store(int64(11 * time.Minute))
+	w.ahead.Store(int64(16 * time.Minute))
 	if got := b.submit(t, page, "/oidc/login/consent", url.Values{"decision": {"allow"}}); got.status != 400 || !strings.Contains(got.text, "login-gone") {
-		t.Errorf("got %d %s after 11 minutes, want 400", got.status, got.text)
+		t.Errorf("got %d %s after 16 minutes, want 400", got.status, got.text)
 	}
 }
 
@@ -94,8 +96,8 @@ func TestThePagesSayWhatTheBrowserMayDo(t *testing.T) {
 	must(t, err)
 	defer resp.Body.Close()
 	for _, c := range resp.Cookies() {
-		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.MaxAge <= 0 || c.MaxAge > 600 {
-			t.Errorf("got cookie %s, want HttpOnly, Lax and at most 10 minutes", c.Raw)
+		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.MaxAge <= 0 || c.MaxAge > 900 {
+			t.Errorf("got cookie %s, want HttpOnly, Lax and at most 15 minutes", c.Raw)
 		}
 		if strings.Contains(c.Value, w.rp.id) || strings.Contains(c.Value, w.uin) {
 			t.Errorf("got a cookie that can be read")
@@ -138,7 +140,7 @@ func TestASVS_10_7_2_ConsentNamesClientDataAndTime(t *testing.T) {
 	w := open(t)
 	b := w.browser(t)
 	page := b.toConsent(t, b.get(t, w.asks(w.question(w.rp))))
-	for _, want := range []string{"Ministry of Examples", "Ada Example", `value="email"`, "10 minutes", `value="deny"`} {
+	for _, want := range []string{"Ministry of Examples", "Ada Example", `value="email"`, "180 days", `value="deny"`} {
 		if !strings.Contains(page.text, want) {
 			t.Errorf("got no %q on the page", want)
 		}

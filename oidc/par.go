@@ -21,6 +21,10 @@ func (p *Provider) push(c *gin.Context) error {
 	if form.Get("request_uri") != "" {
 		return refuse(c, fosite.ErrInvalidRequest.WithHint("A pushed request must not name another."))
 	}
+	shown, err := p.bind(c)
+	if err != nil {
+		return refuse(c, err)
+	}
 	uri := requestURN + secret()
 	var refused error
 	err = postgres.InTx(c, p.Pool, func(tx pgx.Tx) error {
@@ -31,13 +35,26 @@ func (p *Provider) push(c *gin.Context) error {
 			return settle(err, &refused)
 		}
 		asking := authenticated.(client)
-		form.Set("client_id", asking.ID)
-		if !asking.registered(form.Get("redirect_uri")) {
-			return settle(fosite.ErrInvalidRequest.WithHint("The redirect_uri is not registered."), &refused)
+		if err := p.proveOnce(ctx, shown); err != nil {
+			return settle(err, &refused)
 		}
-		a, err := p.judge(ctx, asking, form)
+		inside, err := p.unwrap(ctx, asking, form)
 		if err != nil {
 			return settle(err, &refused)
+		}
+		inside.Set("client_id", asking.ID)
+		if !asking.registered(inside.Get("redirect_uri")) {
+			return settle(fosite.ErrInvalidRequest.WithHint("The redirect_uri is not registered."), &refused)
+		}
+		a, err := p.judge(ctx, asking, inside)
+		if err == nil && shown.jkt != "" && a.JKT != "" && a.JKT != shown.jkt {
+			err = errProof.WithHint("dpop_jkt is not the key of the DPoP header.")
+		}
+		if err != nil {
+			return settle(err, &refused)
+		}
+		if shown.jkt != "" {
+			a.JKT = shown.jkt
 		}
 		return p.keep(ctx, tx, uri, a)
 	})

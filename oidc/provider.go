@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/ory/fosite"
@@ -19,6 +20,8 @@ import (
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
+	"github.com/plinth-id/plinth/oidc/dpop"
+	"github.com/plinth-id/plinth/oidc/keyset"
 	"github.com/plinth-id/plinth/oidc/login"
 	"github.com/plinth-id/plinth/registry"
 	"github.com/plinth-id/plinth/registry/auth"
@@ -27,24 +30,33 @@ import (
 
 const (
 	codeLife    = time.Minute      // ASVS 10.4.3
-	pushedLife  = time.Minute      // from the push to the first visit
-	loginLife   = 10 * time.Minute // from the first visit to the last page
+	pushedLife  = 90 * time.Second // from the push to the first visit; FAPI 2.0 wants less than 600 s
+	loginLife   = 15 * time.Minute // from the first visit to the last page
 	tokenLife   = 10 * time.Minute
 	idTokenLife = 10 * time.Minute
 	maxBody     = 64 << 10
+	// proofRemembered is how long a DPoP proof is remembered to be good once.
+	proofRemembered = dpop.Remembered
 )
 
-// Config is what a Provider needs. Redeem, CredentialScopes and Now may be left
-// out: then there are no pre-authorized codes, no credentials, and time.Now.
+// Config is what a Provider needs. What follows HTTP may be left out: then there
+// is none of it, and time is time.Now.
 type Config struct {
-	Pool             *pgxpool.Pool
-	Ring             *keys.Ring
-	Desk             *auth.Desk
-	Registry         *registry.Registry
-	Clients          func(ctx context.Context, db postgres.DB, id string) (partner.Client, error)
-	Issuer           *url.URL
+	Pool     *pgxpool.Pool
+	Ring     *keys.Ring
+	Desk     *auth.Desk
+	Registry *registry.Registry
+	Clients  func(ctx context.Context, db postgres.DB, id string) (partner.Client, error)
+	Issuer   *url.URL
+	HTTP     *http.Client // to addresses that clients have chosen: key sets, logouts
+
 	Redeem           func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error)
-	CredentialScopes map[string]string // scope → credential_configuration_id
+	CredentialScopes map[string]string                                    // scope → credential_configuration_id
+	Scopes           []string                                             // of clients for themselves, and of other resources
+	Certificate      func(r *http.Request) *Certificate                   // of the connection; nil: none
+	MTLS             *url.URL                                             // where clients connect with certificates
+	Federated        func(ctx context.Context, entity string) error       // registers a client of a federation
+	Emit             func(ctx context.Context, tx pgx.Tx, s Signal) error // tells relying parties
 	Now              func() time.Time
 }
 
@@ -55,12 +67,17 @@ type Provider struct {
 	flow     *login.Flow
 	settings *fosite.Config
 	tokens   fosite.OAuth2Provider // for the endpoints that clients authenticate at
+	sets     *keyset.Sets
+	proofs   dpop.Judge
+	signers  signers
+	lapses   lapses
+	waking   chan struct{}
 }
 
 // New makes a Provider.
 func New(config Config) (*Provider, error) {
-	if config.Pool == nil || config.Ring == nil || config.Desk == nil || config.Registry == nil || config.Clients == nil || config.Issuer == nil {
-		return nil, errors.New("oidc: Pool, Ring, Desk, Registry, Clients and Issuer are required")
+	if config.Pool == nil || config.Ring == nil || config.Desk == nil || config.Registry == nil || config.Clients == nil || config.Issuer == nil || config.HTTP == nil {
+		return nil, errors.New("oidc: Pool, Ring, Desk, Registry, Clients, Issuer and HTTP are required")
 	}
 	if config.Issuer.RawQuery != "" || config.Issuer.Fragment != "" || config.Issuer.Host == "" {
 		return nil, errors.New("oidc: Issuer must be a URL without query and fragment")
@@ -68,11 +85,13 @@ func New(config Config) (*Provider, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	p := &Provider{Config: config, issuer: config.Issuer.String()}
+	p := &Provider{Config: config, issuer: config.Issuer.String(), waking: make(chan struct{}, 1)}
+	p.sets = keyset.New(config.HTTP, config.Now)
+	p.proofs = dpop.Judge{Key: config.Ring.PRF, Now: config.Now}
 	p.settings = &fosite.Config{
 		ClientAuthenticationStrategy: p.authenticate,
 		ScopeStrategy:                p.mayAsk,
-		TokenEndpointHandlers:        fosite.TokenEndpointHandlers{codeGrant{p}},
+		TokenEndpointHandlers:        fosite.TokenEndpointHandlers{codeGrant{p}, refreshGrant{p}, machineGrant{p}},
 		RevocationHandlers:           fosite.RevocationHandlers{revoker{p}},
 	}
 	if config.Redeem != nil {
@@ -80,7 +99,8 @@ func New(config Config) (*Provider, error) {
 	}
 	p.tokens = fosite.NewOAuth2Provider(only{}, p.settings)
 	var err error
-	p.flow, err = login.New(login.Config{Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Told: p.told, Finish: p.finish, Now: config.Now})
+	p.flow, err = login.New(login.Config{Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Told: p.told, Finish: p.end,
+		Remembers: p.answered, Now: config.Now})
 	return p, err
 }
 
@@ -92,9 +112,12 @@ func (p *Provider) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, "/oidc/jwks", web.Anyone, p.getKeys, web.CORS())
 	r.Handle(http.MethodGet, "/oidc/authorize", web.Anyone, p.authorize)
 	r.Handle(http.MethodPost, "/oidc/authorize", web.Anyone, p.authorize, web.CrossOrigin(), web.MaxBody(maxBody))
-	r.Handle(http.MethodPost, "/oidc/par", web.Client, p.push, web.CORS(), web.MaxBody(maxBody))
-	r.Handle(http.MethodPost, "/oidc/token", web.Client, p.token, web.CORS(), web.MaxBody(maxBody))
-	r.Handle(http.MethodPost, "/oidc/revoke", web.Client, p.revoke, web.CORS(), web.MaxBody(maxBody))
+	r.Handle(http.MethodGet, "/oidc/logout", web.Anyone, p.logout)
+	r.Handle(http.MethodPost, "/oidc/logout", web.Anyone, p.logout, web.CrossOrigin(), web.MaxBody(maxBody))
+	r.Handle(http.MethodPost, "/oidc/logout/confirm", web.Anyone, p.logoutConfirmed, web.MaxBody(maxBody))
+	for path, take := range map[string]func(*gin.Context) error{"par": p.push, "token": p.token, "revoke": p.revoke, "introspect": p.introspect} {
+		r.Handle(http.MethodPost, "/oidc/"+path, web.Client, take, web.CORS(), web.MaxBody(maxBody))
+	}
 	r.Handle(http.MethodGet, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS())
 	r.Handle(http.MethodPost, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS(), web.MaxBody(maxBody))
 	p.flow.Routes(r)

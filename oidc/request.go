@@ -2,36 +2,46 @@ package oidc
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ory/fosite"
+
+	"github.com/plinth-id/plinth/registry/auth"
+	"github.com/plinth-id/plinth/registry/partner"
 )
 
 // asked is an authorization request that was judged; only judge makes one. It
 // travels sealed, so nobody else can.
 type asked struct {
-	Client         string   `json:"client"`
-	Redirect       string   `json:"redirect"`
-	State          string   `json:"state,omitempty"`
-	Nonce          string   `json:"nonce,omitempty"`
-	Challenge      string   `json:"challenge"`
-	Scopes         []string `json:"scopes,omitempty"`
-	UserInfo       []string `json:"userinfo,omitempty"` // names of claims
-	IDToken        []string `json:"id_token,omitempty"`
-	Essential      []string `json:"essential,omitempty"`
-	Locales        []string `json:"locales,omitempty"` // of claims
-	Configurations []string `json:"configurations,omitempty"`
-	Details        []string `json:"details,omitempty"` // configurations that authorization_details named
-	ACR            []string `json:"acr,omitempty"`     // one of these, or no login
-	Subject        string   `json:"subject,omitempty"` // this person, or no login
-	Hint           string   `json:"hint,omitempty"`
-	UILocales      string   `json:"ui_locales,omitempty"`
+	Client         string            `json:"client"`
+	Redirect       string            `json:"redirect"`
+	Mode           string            `json:"mode,omitempty"` // "jwt": the answer is a JWT (JARM)
+	State          string            `json:"state,omitempty"`
+	Nonce          string            `json:"nonce,omitempty"`
+	Challenge      string            `json:"challenge,omitempty"`
+	JKT            string            `json:"jkt,omitempty"` // the code is for the holder of this key
+	Scopes         []string          `json:"scopes,omitempty"`
+	UserInfo       []string          `json:"userinfo,omitempty"` // names of claims
+	IDToken        []string          `json:"id_token,omitempty"`
+	Essential      []string          `json:"essential,omitempty"`
+	Purposes       map[string]string `json:"purposes,omitempty"` // of claims
+	Values         map[string][]any  `json:"values,omitempty"`   // that claims are wished to have
+	Verified       *verifiedWish     `json:"verified,omitempty"`
+	Locales        []string          `json:"locales,omitempty"` // of claims
+	Configurations []string          `json:"configurations,omitempty"`
+	Details        []detail          `json:"details,omitempty"` // authorization_details
+	Resources      []string          `json:"resources,omitempty"`
+	ACR            []string          `json:"acr,omitempty"`      // wished for
+	MustACR        bool              `json:"must_acr,omitempty"` // one of these, or no login
+	Subject        string            `json:"subject,omitempty"`  // this person, or no login
+	Hint           string            `json:"hint,omitempty"`
+	UILocales      string            `json:"ui_locales,omitempty"`
+	Prompt         []string          `json:"prompt,omitempty"`
+	MaxAge         *int              `json:"max_age,omitempty"` // seconds
 }
 
 const maxParameter = 2048
@@ -39,6 +49,7 @@ const maxParameter = 2048
 var (
 	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`) // S256 has one length
 	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+	jktForm       = challengeForm // SHA-256 too
 )
 
 // registered tells whether a redirect URI is one of the client's, character by
@@ -53,52 +64,53 @@ func (p *Provider) judge(ctx context.Context, c client, form url.Values) (asked,
 	if err := unsupported(form); err != nil {
 		return asked{}, err
 	}
-	library := fosite.NewOAuth2Provider(only{&c}, p.settings)
-	parsed, err := library.NewAuthorizeRequest(ctx, &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}, Form: form})
-	// The last thing the library looks at is whether state is long enough; RFC 6749
-	// does not even ask for one, and PKCE does what it was for.
-	if err != nil && !isState(err) {
-		return asked{}, err
-	}
-	if err := pkce(form); err != nil {
-		return asked{}, err
-	}
-	if err := prompt(form); err != nil {
-		return asked{}, err
-	}
-	w, err := parseWishes(form.Get("claims"))
+	parsed, err := p.parse(ctx, c, form)
 	if err != nil {
 		return asked{}, err
 	}
 	a := asked{Client: c.ID, Redirect: form.Get("redirect_uri"), State: form.Get("state"), Nonce: form.Get("nonce"),
-		Challenge: form.Get("code_challenge"), Locales: strings.Fields(form.Get("claims_locales")),
-		Hint: form.Get("login_hint"), UILocales: form.Get("ui_locales")}
-	for _, scope := range parsed.GetRequestedScopes() {
-		if configuration, ok := p.CredentialScopes[scope]; ok {
-			a.Configurations = with(a.Configurations, configuration)
-		}
-		if p.knows(scope) {
-			a.Scopes = append(a.Scopes, scope)
+		Challenge: form.Get("code_challenge"), JKT: form.Get("dpop_jkt"), Locales: strings.Fields(form.Get("claims_locales")),
+		Hint: form.Get("login_hint"), UILocales: form.Get("ui_locales"), Resources: form["resource"]}
+	for _, step := range []func() error{
+		func() error { return p.pkce(ctx, c, form) },
+		func() error { return p.mode(ctx, c, &a, form.Get("response_mode")) },
+		func() error { return a.prompted(c, form) },
+		func() error { return p.scoped(&a, c, parsed.GetRequestedScopes()) },
+		func() error { return p.detail(&a, c, form.Get("authorization_details")) },
+		func() error { return c.reach(a.Resources) },
+		func() error { return p.claimed(&a, c, form) },
+	} {
+		if err := step(); err != nil {
+			return asked{}, err
 		}
 	}
-	if err := p.detail(&a, c, form.Get("authorization_details")); err != nil {
-		return asked{}, err
+	if a.JKT != "" && !jktForm.MatchString(a.JKT) {
+		return asked{}, fosite.ErrInvalidRequest.WithHint("dpop_jkt is no thumbprint.")
 	}
-	if !slices.Contains(a.Scopes, "openid") {
-		// Claims about people are OpenID Connect's; a plain OAuth client gets what it named.
-		a.Scopes = slices.DeleteFunc(a.Scopes, func(s string) bool { return ofScope[s] != nil })
-		if len(a.Configurations) == 0 {
-			return asked{}, fosite.ErrInvalidScope.WithHint("Ask for openid, or for a credential.")
-		}
-		return a, nil
-	}
-	a.ask(c, w)
-	return a, p.hinted(&a, form.Get("id_token_hint"))
+	return a, nil
 }
 
-func isState(err error) bool {
-	known, ok := refusal(err)
-	return ok && known.ErrorField == fosite.ErrInvalidState.ErrorField
+// parse has the OAuth library read the request.
+func (p *Provider) parse(ctx context.Context, c client, form url.Values) (fosite.AuthorizeRequester, error) {
+	library := fosite.NewOAuth2Provider(only{&c}, p.settings)
+	parsed, err := library.NewAuthorizeRequest(ctx, &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}, Form: withoutMode(form)})
+	// The last thing the library looks at is whether state is long enough; RFC 6749
+	// does not even ask for one, and PKCE does what it was for.
+	if known, ok := refusal(err); err != nil && (!ok || known.ErrorField != fosite.ErrInvalidState.ErrorField) {
+		return nil, err
+	}
+	return parsed, nil
+}
+
+// withoutMode hides from the library what it knows nothing of: JARM.
+func withoutMode(form url.Values) url.Values {
+	shown := make(url.Values, len(form))
+	for name, values := range form {
+		if name != "response_mode" {
+			shown[name] = values
+		}
+	}
+	return shown
 }
 
 // unsupported refuses what we do not do, by the names that the standards give.
@@ -115,8 +127,6 @@ func unsupported(form url.Values) error {
 		}
 	}
 	switch {
-	case form.Get("request") != "":
-		return fosite.ErrRequestNotSupported
 	case form.Get("request_uri") != "":
 		return fosite.ErrRequestURINotSupported
 	case form.Get("registration") != "":
@@ -125,87 +135,90 @@ func unsupported(form url.Values) error {
 	return nil
 }
 
-// pkce demands S256 of everybody (ASVS 10.4.6). No method means plain (RFC 7636 4.3).
-func pkce(form url.Values) error {
+// pkce demands S256 (ASVS 10.4.6), save of clients that have a key or secret and
+// follow OpenID Connect Core, where the nonce does its work. No method means
+// plain (RFC 7636 4.3), which nobody may use.
+func (p *Provider) pkce(ctx context.Context, c client, form url.Values) error {
+	wrong := fosite.ErrInvalidRequest.WithHint("Send a code_challenge, and code_challenge_method=S256.")
+	if form.Get("code_challenge") == "" && form.Get("code_challenge_method") == "" {
+		if c.IsPublic() || c.RequirePKCE {
+			return wrong
+		}
+		return p.demand(ctx, c, fapi, "PKCE", false, wrong)
+	}
 	if form.Get("code_challenge_method") != "S256" || !challengeForm.MatchString(form.Get("code_challenge")) {
-		return fosite.ErrInvalidRequest.WithHint("Send a code_challenge, and code_challenge_method=S256.")
+		return wrong
 	}
 	return nil
 }
 
-// prompt judges how the person may be asked. Everybody logs in anew every time,
-// so login, select_account and any max_age are met as they are.
-func prompt(form url.Values) error {
-	values := strings.Fields(form.Get("prompt"))
-	for _, value := range values {
-		switch value {
-		case "none":
-			if len(values) > 1 {
-				return fosite.ErrInvalidRequest.WithHint("prompt=none goes with no other value.")
-			}
-			return fosite.ErrLoginRequired
-		case "login", "consent", "select_account":
-		default:
-			return fosite.ErrInvalidRequest.WithHint("This value of prompt is not supported.")
+// mode judges in which form the client wants the answer.
+func (p *Provider) mode(ctx context.Context, c client, a *asked, mode string) error {
+	switch mode {
+	case "", "query":
+		if err := p.demand(ctx, c, partner.FAPI2M, "signed responses (response_mode=jwt)", false, fosite.ErrInvalidRequest.WithHint("Send response_mode=jwt: this client gets signed answers.")); err != nil {
+			return err
 		}
+	case "jwt", "query.jwt":
+		a.Mode = "jwt"
+	default:
+		return fosite.ErrUnsupportedResponseMode.WithHint("The response_mode must be query, jwt or query.jwt.")
 	}
-	if age := form.Get("max_age"); age != "" {
-		if n, err := strconv.Atoi(age); err != nil || n < 0 {
-			return fosite.ErrInvalidRequest.WithHint("max_age must be a number of seconds.")
+	return nil
+}
+
+// scoped takes the scopes that we know. Credentials have scopes of their own.
+func (p *Provider) scoped(a *asked, c client, wished []string) error {
+	for _, scope := range wished {
+		if configuration, ok := p.CredentialScopes[scope]; ok {
+			a.Configurations = with(a.Configurations, configuration)
+		}
+		if scope == offline && !c.Allows("refresh_token") {
+			continue // ignored, as OpenID Connect Core 11 wants it
+		}
+		if p.knows(scope) {
+			a.Scopes = append(a.Scopes, scope)
 		}
 	}
 	return nil
 }
 
-// detail is an entry of authorization_details (RFC 9396, OpenID4VCI 1.0, 5.1.1).
-type detail struct {
-	Type          string   `json:"type"`
-	Configuration string   `json:"credential_configuration_id"`
-	Identifiers   []string `json:"credential_identifiers,omitempty"` // in token responses only
-}
-
-const credentialDetail = "openid_credential"
-
-// details reads authorization_details and gives the configurations that it names.
-func (p *Provider) details(raw string) ([]string, error) {
-	if raw == "" {
-		return nil, nil
-	}
-	var list []detail
-	if len(raw) > maxWishes || json.Unmarshal([]byte(raw), &list) != nil || len(list) == 0 {
-		return nil, errDetails
-	}
-	var named []string
-	for _, d := range list {
-		if d.Type != credentialDetail || d.Identifiers != nil || p.scopeOf(d.Configuration) == "" {
-			return nil, errDetails
-		}
-		named = with(named, d.Configuration)
-	}
-	return named, nil
-}
-
-func (p *Provider) scopeOf(configuration string) string {
-	for scope, id := range p.CredentialScopes {
-		if id == configuration {
-			return scope
-		}
-	}
-	return ""
-}
-
-func (p *Provider) detail(a *asked, c client, raw string) error {
-	named, err := p.details(raw)
+// claimed takes what is asked about the person. Claims about people are OpenID
+// Connect's; a plain OAuth client gets what it named.
+func (p *Provider) claimed(a *asked, c client, form url.Values) error {
+	w, err := parseWishes(form.Get("claims"))
 	if err != nil {
 		return err
 	}
-	for _, configuration := range named {
-		// What a client may not ask for by scope, it may not ask for by another name.
-		if !slices.Contains(c.Scopes, p.scopeOf(configuration)) {
-			return errDetails
+	if !slices.Contains(a.Scopes, "openid") {
+		a.Scopes = slices.DeleteFunc(a.Scopes, func(s string) bool { return ofScope[s] != nil })
+		if len(a.Configurations)+len(a.Details)+len(a.Resources)+len(a.Scopes) == 0 {
+			return fosite.ErrInvalidScope.WithHint("Ask for openid, for a credential, or for a resource.")
 		}
-		a.Configurations = with(a.Configurations, configuration)
+		return nil
 	}
-	a.Details = named
+	if err := a.ask(c, w); err != nil {
+		return err
+	}
+	if !a.MustACR {
+		for _, acr := range append(strings.Fields(form.Get("acr_values")), c.ACRs...) {
+			a.ACR = with(a.ACR, acr)
+		}
+	}
+	// A class that nobody knows cannot be met; unless it is a must, it is no wish either.
+	a.ACR = slices.DeleteFunc(a.ACR, func(acr string) bool { return !slices.Contains(auth.ACRs(), acr) })
+	return p.hinted(a, form.Get("id_token_hint"))
+}
+
+// reach judges which resources tokens are asked for (RFC 8707).
+func (c client) reach(resources []string) error {
+	for _, resource := range resources {
+		if !slices.Contains(c.Resources, resource) {
+			return errTarget
+		}
+	}
 	return nil
 }
+
+var errTarget = &fosite.RFC6749Error{ErrorField: "invalid_target", CodeField: http.StatusBadRequest,
+	DescriptionField: "The resource is unknown, or this client may get no tokens for it."}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
@@ -14,8 +15,8 @@ import (
 	"github.com/plinth-id/plinth/internal/postgres"
 )
 
-// revoke lets a client give back an access token (RFC 7009). Whether there was one
-// is told to nobody.
+// revoke lets a client give back an access or refresh token (RFC 7009). Whether
+// there was one is told to nobody.
 func (p *Provider) revoke(c *gin.Context) error {
 	form, err := body(c)
 	if err != nil {
@@ -43,9 +44,21 @@ func (p *Provider) revoke(c *gin.Context) error {
 // revoker takes the library's slot for revocation.
 type revoker struct{ *Provider }
 
-// RevokeToken takes back a token of this client; of another's it says nothing.
+// RevokeToken takes back a token of this client, with the grant behind it; of
+// another's it says nothing.
 func (r revoker) RevokeToken(ctx context.Context, token string, _ fosite.TokenType, asking fosite.Client) error {
-	taken, err := revokeToken(ctx, txOf(ctx), hashed(token), asking.GetID(), r.Now())
+	t, ok := r.read(refreshKind, token)
+	if !ok {
+		a, opened := r.readAccess(token)
+		if !opened || a.Client != asking.GetID() || a.expired(r.Now()) {
+			return nil
+		}
+		if a.Machine {
+			return revokeToken(ctx, txOf(ctx), a.ID, time.Unix(a.Expires, 0))
+		}
+		t.id = a.ID
+	}
+	taken, err := revoke(ctx, txOf(ctx), t.id, asking.GetID(), r.Now())
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}

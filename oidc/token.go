@@ -2,11 +2,6 @@ package oidc
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,49 +15,45 @@ import (
 	"github.com/ory/fosite"
 
 	"github.com/plinth-id/plinth/internal/audit"
-	"github.com/plinth-id/plinth/internal/failpoint"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/registry/auth"
 )
 
-const codeGrantType = "authorization_code"
-
-// secret draws 256 random bits: a code, a token, the name of a pushed request.
-func secret() string {
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // never fails: the program ends instead
-	return base64.RawURLEncoding.EncodeToString(raw)
-}
-
-// session is what a token request comes to, on its way through the OAuth library.
-type session struct {
+// tokenSession is what a token request comes to, on its way through the OAuth library.
+type tokenSession struct {
 	fosite.DefaultSession
+	shown  binding // with the request
 	minted minted
 }
 
 // Clone gives the same session: ours is never stored.
-func (s *session) Clone() fosite.Session { return s }
+func (s *tokenSession) Clone() fosite.Session { return s }
+
+func sessionOf(r fosite.AccessRequester) *tokenSession { return r.GetSession().(*tokenSession) }
 
 // minted is a token with all that its answer says.
 type minted struct {
-	id      uuid.UUID
-	access  string
-	expires time.Time
+	access  access
+	token   string
+	refresh string // empty: none
 	subject string // empty: no ID token was asked for
 	claims  map[string]any
+	session *uuid.UUID
+	binding binding
+	issued  string // token type URN of an exchange (RFC 8693)
 	lived
-	details []string
 }
 
 // lived is a grant that may be used now, and where to read what it is about.
 type lived struct {
-	db    postgres.DB
-	grant auth.Grant
-	facts facts
+	db     postgres.DB
+	grant  auth.Grant
+	facts  facts
+	scopes []string // of the token that was shown, when fewer than its grant has
 }
 
-// token trades a code for tokens. The whole request is one transaction.
+// token trades a code, or another grant, for tokens. The whole request is one transaction.
 func (p *Provider) token(c *gin.Context) error {
 	form, err := body(c)
 	if err != nil {
@@ -71,12 +62,16 @@ func (p *Provider) token(c *gin.Context) error {
 	if !slices.Contains(p.grantTypes(), form.Get("grant_type")) {
 		return refuse(c, unknownGrant(form))
 	}
-	s := &session{}
+	shown, err := p.bind(c)
+	if err != nil {
+		return refuse(c, err)
+	}
+	s := &tokenSession{shown: shown}
 	var request fosite.AccessRequester
 	var refused error
 	err = postgres.InTx(c, p.Pool, func(tx pgx.Tx) error {
 		var err error
-		refused = nil
+		refused, s.minted = nil, minted{}
 		if request, err = p.tokens.NewAccessRequest(withTx(c, tx), c.Request, s); err != nil {
 			return settle(err, &refused)
 		}
@@ -102,93 +97,35 @@ func unknownGrant(form url.Values) error {
 }
 
 func (p *Provider) grantTypes() []string {
-	types := []string{codeGrantType}
+	types := []string{codeGrantType, refreshGrantType, machineGrantType}
 	if p.Redeem != nil {
 		types = append(types, offerGrantType)
 	}
 	return types
 }
 
-// codeGrant takes the slot of the library's own handler, which lets two requests
-// redeem one code and needs eleven writes for it.
-type codeGrant struct{ *Provider }
-
-// CanHandleTokenEndpointRequest tells requests that bring a code.
-func (codeGrant) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
-	return r.GetGrantTypes().ExactOne(codeGrantType)
+// proveOnce uses up the DPoP proof of a request (RFC 9449 section 11.1).
+func (p *Provider) proveOnce(ctx context.Context, b binding) error {
+	if b.jti == "" {
+		return nil
+	}
+	first, err := useOnce(ctx, txOf(ctx), [][]byte{p.shownOnce("dpop", b.jkt, b.jti)}, p.Now().Add(proofRemembered))
+	if err == nil && !first {
+		err = errProof.WithHint("It was used before; make a new one with another jti for every request.")
+	}
+	return err
 }
 
-// CanSkipClientAuth is no (ASVS 10.4.10).
-func (codeGrant) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
-
-// HandleTokenEndpointRequest spends the code. A code that is shown by its own
-// client with a wrong redirect URI or verifier is spent all the same: either it was
-// stolen, or it is of no use to whoever has it.
-func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
-	form, asking, tx, now := r.GetRequestForm(), r.GetClient().(client), txOf(ctx), g.Now()
-	if form.Get("code") == "" {
-		return fosite.ErrInvalidRequest.WithHint("Send the code.")
-	}
-	if !verifierForm.MatchString(form.Get("code_verifier")) {
-		return fosite.ErrInvalidGrant.WithHint("Send the code_verifier that belongs to the code_challenge.")
-	}
-	access := secret()
-	t := token{client: asking.ID, hash: hashed(access), now: now, expires: now.Add(tokenLife)}
-	found, err := spend(ctx, tx, hashed(form.Get("code")), t)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return g.lost(ctx, tx, hashed(form.Get("code")), asking)
-	}
+// holder decides what the tokens of this request are bound to, and uses up the proof.
+func (p *Provider) holder(ctx context.Context, c client, r fosite.AccessRequester) (binding, error) {
+	b, err := p.bindable(c, sessionOf(r).shown)
 	if err != nil {
-		return fmt.Errorf("spending a code of client %s: %w", asking.ID, err)
+		return b, err
 	}
-	failpoint.Hit(spentPoint)
-	if wrong := found.Facts.contradicts(form); wrong != nil {
-		if err := revoke(ctx, tx, found.ID, now); err != nil {
-			return err
-		}
-		return wrong
+	if err := p.demand(ctx, c, fapi, senderRule, bound(c, b), errUnbound); err != nil {
+		return b, err
 	}
-	grant, err := g.Desk.OpenGrant(found.Sealed, found.ID[:])
-	if err != nil {
-		return fmt.Errorf("opening grant %s: %w", found.ID, err)
-	}
-	made, err := g.mint(ctx, tx, asking, minted{id: found.ID, access: access, expires: t.expires, lived: lived{db: tx, grant: grant, facts: found.Facts}, details: found.Facts.Details})
-	if err != nil {
-		return err
-	}
-	r.GetSession().(*session).minted = made
-	return nil
-}
-
-var spentPoint = failpoint.Name("oidc/token/code-spent")
-
-// contradicts compares a token request with the authorization request before it.
-func (f facts) contradicts(form url.Values) error {
-	if form.Get("redirect_uri") != f.Redirect {
-		return fosite.ErrInvalidGrant.WithHint("The redirect_uri is not the one of the authorization request.")
-	}
-	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
-	if subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(f.Challenge)) != 1 {
-		return fosite.ErrInvalidGrant.WithHint("The code_verifier does not belong to the code_challenge.")
-	}
-	return nil
-}
-
-// lost answers a code that nothing can be had for. When it was used before, one of
-// the two who brought it is a thief, so what it was traded for ends (ASVS 10.4.2).
-func (p *Provider) lost(ctx context.Context, tx pgx.Tx, code []byte, asking client) error {
-	answer := fosite.ErrInvalidGrant.WithHint("The code is unknown, expired or used.")
-	taken, err := revokeReused(ctx, tx, code, asking.ID, p.Now())
-	if errors.Is(err, pgx.ErrNoRows) {
-		return answer
-	}
-	if err != nil {
-		return fmt.Errorf("revoking what a reused code gave: %w", err)
-	}
-	if err := p.recordRevoked(ctx, tx, audit.CodeReplayed, taken); err != nil {
-		return err
-	}
-	return answer
+	return b, p.proveOnce(ctx, b)
 }
 
 // mint completes a token for a proven person, and for nobody else.
@@ -196,12 +133,18 @@ func (p *Provider) mint(ctx context.Context, tx pgx.Tx, asking client, m minted)
 	if m.grant.Zero() {
 		return minted{}, errUnproven
 	}
-	if slices.Contains(m.grant.Scopes(), "openid") {
-		var err error
+	now := p.Now()
+	m.access.Client, m.access.Issued, m.access.Expires = asking.ID, now.Unix(), now.Add(tokenLife).Unix()
+	m.access.JKT, m.access.X5T = m.binding.jkt, m.binding.x5t
+	var err error
+	if m.token, err = p.writeAccess(m.access); err != nil {
+		return minted{}, fmt.Errorf("making a token: %w", err)
+	}
+	if slices.Contains(m.scopes(), "openid") {
 		if m.subject, err = p.subject(ctx, tx, asking, m.grant); err != nil {
 			return minted{}, err
 		}
-		m.claims, err = p.released(ctx, m.lived, m.facts.IDToken)
+		m.claims, err = p.released(ctx, m.lived, m.facts.IDToken, placeIDToken)
 		if fault.Is(err, fault.NotFound) {
 			return minted{}, fosite.ErrInvalidGrant.WithHint("The person was deactivated since.")
 		}
@@ -209,8 +152,16 @@ func (p *Provider) mint(ctx context.Context, tx pgx.Tx, asking client, m minted)
 			return minted{}, err
 		}
 	}
-	return m, audit.Append(ctx, tx, audit.Entry{Event: audit.TokenIssued, Person: m.grant.Person(), Actor: actor(asking.ID), Subject: m.id.String(),
-		Details: map[string]string{"scopes": strings.Join(m.grant.Scopes(), " "), "claims": strings.Join(m.grant.Claims(), " ")}})
+	return m, audit.Append(ctx, tx, audit.Entry{Event: audit.TokenIssued, Person: m.grant.Person(), Actor: actor(asking.ID), Subject: m.access.ID.String(),
+		Details: map[string]string{"scopes": strings.Join(m.scopes(), " "), "claims": strings.Join(m.grant.Claims(), " ")}})
+}
+
+// scopes are those of the token: of its grant, or fewer.
+func (m minted) scopes() []string {
+	if m.access.Scopes != nil {
+		return m.access.Scopes
+	}
+	return m.grant.Scopes()
 }
 
 // actor names a client in the log; a wallet that redeems an offer may have no name.
@@ -223,44 +174,40 @@ func actor(id string) string {
 
 // subject is the person's name at this client and at no other (OpenID Connect Core 8.1).
 func (p *Provider) subject(ctx context.Context, db postgres.DB, asking client, grant auth.Grant) (string, error) {
-	sector := asking.Sector
-	if sector == "" {
-		sector = asking.ID
-	}
-	return p.Registry.Pairwise(ctx, db, sector, grant.Person())
+	return p.Registry.Pairwise(ctx, db, asking.sector(), grant.Person())
 }
 
-// PopulateTokenEndpointResponse says what was minted. It signs, so it runs after
-// the transaction.
-func (g codeGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, w fosite.AccessResponder) error {
-	if !g.CanHandleTokenEndpointRequest(ctx, r) {
-		return fosite.ErrUnknownRequest
+func (c client) sector() string {
+	if c.Sector == "" {
+		return c.ID
 	}
-	m := r.GetSession().(*session).minted
-	g.populate(m, w)
+	return c.Sector
+}
+
+// populate writes the token response. It signs, so it runs after the transaction.
+func (p *Provider) populate(ctx context.Context, c client, m minted, w fosite.AccessResponder) error {
+	w.SetAccessToken(m.token)
+	w.SetTokenType(m.binding.tokenType())
+	w.SetExpiresIn(time.Unix(m.access.Expires, 0).Sub(time.Unix(m.access.Issued, 0)))
+	if scopes := m.scopes(); len(scopes) > 0 {
+		w.SetScopes(scopes)
+	}
+	if list := granted(m.facts.Details); list != nil {
+		w.SetExtra("authorization_details", list)
+	}
+	if m.refresh != "" {
+		w.SetExtra("refresh_token", m.refresh)
+	}
+	if m.issued != "" {
+		w.SetExtra("issued_token_type", m.issued)
+	}
 	if m.subject == "" {
 		return nil
 	}
-	signed, err := g.idToken(r.GetClient().GetID(), m)
+	signed, err := p.idToken(ctx, c, m)
 	if err != nil {
 		return err
 	}
 	w.SetExtra("id_token", signed)
 	return nil
-}
-
-func (p *Provider) populate(m minted, w fosite.AccessResponder) {
-	w.SetAccessToken(m.access)
-	w.SetTokenType("Bearer")
-	w.SetExpiresIn(m.expires.Sub(p.Now()).Round(time.Second))
-	if scopes := m.grant.Scopes(); len(scopes) > 0 {
-		w.SetScopes(scopes)
-	}
-	var list []detail
-	for _, configuration := range m.details {
-		list = append(list, detail{Type: credentialDetail, Configuration: configuration, Identifiers: []string{configuration}})
-	}
-	if list != nil {
-		w.SetExtra("authorization_details", list)
-	}
 }

@@ -172,7 +172,7 @@ func TestTokenRequestsThatAreNone(t *testing.T) {
 	}{
 		"no grant type":     {func(f url.Values) { f.Del("grant_type") }, 400, "invalid_request"},
 		"password":          {func(f url.Values) { f.Set("grant_type", "password") }, 400, "unsupported_grant_type"},
-		"refresh":           {func(f url.Values) { f.Set("grant_type", "refresh_token") }, 400, "unsupported_grant_type"},
+		"refresh":           {func(f url.Values) { f.Set("grant_type", "refresh_token") }, 400, "invalid_request"},
 		"two at once":       {func(f url.Values) { f.Set("grant_type", "authorization_code password") }, 400, "unsupported_grant_type"},
 		"a parameter twice": {func(f url.Values) { f.Add("code", "another") }, 400, "invalid_request"},
 		"no code":           {func(f url.Values) { f.Del("code") }, 400, "invalid_request"},

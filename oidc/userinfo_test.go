@@ -116,13 +116,13 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 		t.Fatalf("got issuers %v and %v, want %s", m["issuer"], other["issuer"], w.URL)
 	}
 	for name, want := range map[string]any{"authorization_response_iss_parameter_supported": true, "pre-authorized_grant_anonymous_access_supported": true,
-		"claims_parameter_supported": true, "request_uri_parameter_supported": false, "request_parameter_supported": false} {
+		"claims_parameter_supported": true, "request_uri_parameter_supported": false, "request_parameter_supported": true} {
 		if m[name] != want {
 			t.Errorf("%s: got %v, want %v", name, m[name], want)
 		}
 	}
 	for name, want := range map[string][]any{"code_challenge_methods_supported": {"S256"}, "response_types_supported": {"code"}, "subject_types_supported": {"pairwise"},
-		"token_endpoint_auth_methods_supported": {"private_key_jwt", "none"}, "id_token_signing_alg_values_supported": {"ES256"}} {
+		"token_endpoint_auth_methods_supported": {"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "client_secret_basic", "client_secret_post", "none"}, "id_token_signing_alg_values_supported": {"ES256", "PS256", "RS256"}} {
 		if got, _ := m[name].([]any); !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}

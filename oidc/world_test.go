@@ -62,8 +62,9 @@ type world struct {
 
 // rp is a client of the provider, with its key.
 type rp struct {
-	id  string
-	key *ecdsa.PrivateKey
+	id     string
+	key    *ecdsa.PrivateKey
+	secret string
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
@@ -102,7 +103,7 @@ func open(t *testing.T) *world {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	issuer := &url.URL{Scheme: "http", Host: ln.Addr().String()}
-	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Client, Issuer: issuer,
+	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Client, Issuer: issuer, HTTP: http.DefaultClient,
 		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Now: w.now})
 	must(t, err)
 	router := web.New(web.Config{Public: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
@@ -152,7 +153,7 @@ func (w *world) register(t *testing.T, more map[string]any) rp {
 	must(t, err)
 	made, err := w.partners.Add(t.Context(), raw)
 	must(t, err)
-	return rp{id: made.ID, key: key}
+	return rp{id: made.ID, key: key, secret: made.Secret}
 }
 
 // says makes a client assertion; change may spoil it.
@@ -245,9 +246,14 @@ func (b *browser) get(t *testing.T, address string) answer {
 
 var visitField = regexp.MustCompile(`name="visit" value="([^"]+)"`)
 
-// submit sends a form of a page, with the visit that the page names.
+// submit sends a form of a page, with the visit that the page names. With a
+// factor it goes through the first two pages.
 func (b *browser) submit(t *testing.T, page answer, path string, fields url.Values) answer {
 	t.Helper()
+	if factor := fields.Get("factor"); factor != "" {
+		fields.Del("factor")
+		page = b.submit(t, page, "/oidc/login/method", url.Values{"method": {factor}})
+	}
 	found := visitField.FindStringSubmatch(page.text)
 	if found == nil {
 		t.Fatalf("got %d %s, want a page of the login", page.status, page.text)
@@ -269,6 +275,9 @@ func (b *browser) toConsent(t *testing.T, page answer) answer {
 func (b *browser) login(t *testing.T, address string, ticked ...string) url.Values {
 	t.Helper()
 	page := b.toConsent(t, b.get(t, address))
+	if page.status == http.StatusSeeOther {
+		return back(t, page) // the person has answered before
+	}
 	return back(t, b.submit(t, page, "/oidc/login/consent", url.Values{"decision": {"allow"}, "claim": ticked}))
 }
 

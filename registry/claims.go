@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/text/language"
@@ -100,7 +102,8 @@ func (i Identity) Address(lang string) []string {
 // ClaimNames are the standard claims (OpenID Connect Core 5.1) that Claims knows.
 func ClaimNames() []string {
 	return []string{"name", "given_name", "family_name", "birthdate", "gender", "email", "email_verified",
-		"phone_number", "phone_number_verified", "address", "picture", "locale", "updated_at"}
+		"phone_number", "phone_number_verified", "address", "picture", "locale", "updated_at",
+		"age_over_16", "age_over_18", "age_over_21", "age_over_65", "birth_year", "region"}
 }
 
 // Claims reads claims of a person now. Those that the person does not have are
@@ -118,6 +121,8 @@ func (r *Registry) Claims(ctx context.Context, db postgres.DB, person uuid.UUID,
 	for _, name := range names {
 		if field, ok := named[name]; ok {
 			i.spoken(all, name, field, locales)
+		} else if v := i.derived(name, locales, r.Now()); v != nil && v != "" {
+			all[name] = v
 		} else if v := i.claim(name, locales); v != nil && v != "" {
 			all[name] = v
 		}
@@ -178,6 +183,27 @@ func (i Identity) claim(name string, locales []string) any {
 		return "data:" + http.DetectContentType(i.Portrait) + ";base64," + base64.StdEncoding.EncodeToString(i.Portrait)
 	}
 	return nil
+}
+
+// derived works a claim out of others, so that less need be told: whether somebody
+// is of age rather than when they were born.
+func (i Identity) derived(name string, locales []string, now time.Time) any {
+	born, err := time.Parse(time.DateOnly, i.Birthdate())
+	age, isAge := strings.CutPrefix(name, "age_over_")
+	switch {
+	case name == "region":
+		return i.Text("region", firstOf(locales))
+	case err != nil || !isAge && name != "birth_year":
+		return nil
+	case name == "birth_year":
+		return born.Year()
+	}
+	years, err := strconv.Atoi(age)
+	if err != nil {
+		return nil
+	}
+	// Somebody born on 29 February is a year older on 1 March.
+	return !now.UTC().Before(born.AddDate(years, 0, 0))
 }
 
 func ifAny(text string, v bool) any {

@@ -43,6 +43,7 @@ type NewIdentity struct {
 	Fields      map[string]any
 	Templates   map[biometrics.Position][]byte
 	Portrait    []byte
+	Vetting     Vetting // how it was found out who this is
 }
 
 // String shows nothing of the person.
@@ -114,6 +115,14 @@ func (r *Registry) place(ctx context.Context, tx pgx.Tx, key keys.PersonKey, per
 	}
 	if len(n.Portrait) > 0 {
 		if row.Portrait, err = key.Seal(n.Portrait, portraitPlace); err != nil {
+			return UIN{}, err
+		}
+	}
+	if n.Vetting.Framework != "" {
+		if plain, err = json.Marshal(n.Vetting); err != nil {
+			return UIN{}, fmt.Errorf("assigning: %w", err)
+		}
+		if row.Vetting, err = key.Seal(plain, vettingPlace); err != nil {
 			return UIN{}, err
 		}
 	}
@@ -273,6 +282,7 @@ var (
 	uinPlace      = []byte("registry_identity.uin")
 	fieldsPlace   = []byte("registry_identity.fields")
 	portraitPlace = []byte("registry_identity.portrait")
+	vettingPlace  = []byte("registry_identity.vetting")
 	vidPlace      = []byte("registry_vid.sealed")
 )
 

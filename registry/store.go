@@ -19,6 +19,7 @@ type identityRow struct {
 	UIN         []byte
 	Fields      []byte
 	Portrait    []byte
+	Vetting     []byte
 	Status      Status
 	Schema      string
 	At          time.Time
@@ -27,9 +28,9 @@ type identityRow struct {
 // insertIdentity reports false when the number is taken.
 func insertIdentity(ctx context.Context, db postgres.DB, r identityRow) (bool, error) {
 	tag, err := db.Exec(ctx, `INSERT INTO registry_identity
-		(person, application, uin_lookup, uin, fields, portrait, status, schema, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT (uin_lookup) DO NOTHING`,
-		r.Person, r.Application, r.UINLookup, r.UIN, r.Fields, r.Portrait, r.Status, r.Schema, r.At)
+		(person, application, uin_lookup, uin, fields, portrait, status, schema, created_at, updated_at, vetting)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10) ON CONFLICT (uin_lookup) DO NOTHING`,
+		r.Person, r.Application, r.UINLookup, r.UIN, r.Fields, r.Portrait, r.Status, r.Schema, r.At, r.Vetting)
 	return tag.RowsAffected() == 1, err
 }
 
@@ -49,6 +50,11 @@ func readIdentity(ctx context.Context, db postgres.DB, person uuid.UUID) (r iden
 	err = db.QueryRow(ctx, `SELECT uin, fields, portrait, status, schema, updated_at FROM registry_identity WHERE person = $1`, person).
 		Scan(&r.UIN, &r.Fields, &r.Portrait, &r.Status, &r.Schema, &r.At)
 	return r, err
+}
+
+func readVetting(ctx context.Context, db postgres.DB, person uuid.UUID) (sealed []byte, created time.Time, err error) {
+	err = db.QueryRow(ctx, `SELECT vetting, created_at FROM registry_identity WHERE person = $1`, person).Scan(&sealed, &created)
+	return sealed, created, err
 }
 
 func findByUIN(ctx context.Context, db postgres.DB, lookups [][]byte) (person uuid.UUID, err error) {

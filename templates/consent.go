@@ -1,18 +1,24 @@
 package templates
 
+import "html/template"
+
 // Consent asks a person what of the asked-for a client may have.
 type Consent struct {
-	Client      string
-	Visit       string
+	LoginStep
+	Logo        template.URL
+	Purpose     string         // why the client asks, in its words
+	Policy      string         // address of its privacy policy
 	Essential   []ConsentClaim // without which the client cannot serve
 	Voluntary   []ConsentClaim // which the person may leave out
 	Credentials []string       // what documents it gets, in words
-	Minutes     int            // how long the client may read the claims
-	Errors      []FieldError
+	Days        int            // how long the answer is remembered
+	Offline     bool           // it may look again while the person is away
 }
 
 // ConsentClaim is a claim with what it would tell.
-type ConsentClaim struct{ Name, Value string }
+type ConsentClaim struct {
+	Name, Value, Purpose string
+	Verified             bool
+}
 
-func (Consent) file() string           { return "consent.html" }
-func (p Consent) errors() []FieldError { return p.Errors }
+func (Consent) file() string { return "consent.html" }

@@ -1,37 +1,93 @@
 package templates
 
-// Login asks who the person is and how they want to prove it.
-type Login struct {
-	Client     string // who sent the person here, in their language
-	Visit      string // id of the interaction
-	Identifier string // as entered before, or as the client hinted
-	Factor     string // "code" or "finger"
-	Errors     []FieldError
+import "html/template"
+
+// LoginStep is what all pages of a login have in common.
+type LoginStep struct {
+	Client  string // who sent the person here, in their language
+	Visit   string // id of the interaction
+	Minutes int    // left for this page
+	Choices bool   // there are several ways to prove who one is
+	Sandbox bool   // only invented people can log in
+	Errors  []FieldError
 }
 
-func (Login) file() string           { return "login.html" }
-func (p Login) errors() []FieldError { return p.Errors }
+func (p LoginStep) errors() []FieldError { return p.Errors }
+
+// Login asks how the person wants to prove who they are.
+type Login struct {
+	LoginStep
+	Methods []string // "code", "finger", …
+	Again   bool     // one method was not enough
+	Purpose string   // why the client asks; may be empty
+	Logo    template.URL
+}
+
+func (Login) file() string { return "login.html" }
+
+// LoginIdentify asks who the person is.
+type LoginIdentify struct {
+	LoginStep
+	Method     string
+	Identifier string // as entered before, or as the client hinted
+}
+
+func (LoginIdentify) file() string { return "loginidentify.html" }
 
 // LoginCode asks for the one-time code that was sent.
 type LoginCode struct {
-	Client string
-	Visit  string
-	Sent   []string // masked addresses that the code may have gone to
-	Again  bool     // the code was sent once more
-	Errors []FieldError
+	LoginStep
+	Sent  []string // masked addresses that the code may have gone to
+	Again bool     // the code was sent once more
 }
 
-func (LoginCode) file() string           { return "logincode.html" }
-func (p LoginCode) errors() []FieldError { return p.Errors }
+func (LoginCode) file() string { return "logincode.html" }
 
-// LoginFinger asks for the image of a fingerprint.
-type LoginFinger struct {
-	Client    string
-	Visit     string
-	Positions []string // of fingers, to choose from
+// LoginSecret asks for a PIN or a password.
+type LoginSecret struct {
+	LoginStep
+	Kind       string // "pin" or "password"
+	Identifier string // for password managers
+}
+
+func (LoginSecret) file() string { return "loginsecret.html" }
+
+// LoginKnowledge asks for what the person knows about themselves.
+type LoginKnowledge struct {
+	LoginStep
+	Fields []string // of the identity
+}
+
+func (LoginKnowledge) file() string { return "loginknowledge.html" }
+
+// LoginImage asks for the image of a finger, an eye or the face.
+type LoginImage struct {
+	LoginStep
+	Kind      string   // "finger", "iris" or "face"
+	Positions []string // to choose from
 	Position  string   // chosen
-	Errors    []FieldError
 }
 
-func (LoginFinger) file() string           { return "loginfinger.html" }
-func (p LoginFinger) errors() []FieldError { return p.Errors }
+func (LoginImage) file() string { return "loginimage.html" }
+
+// LoginPasskey asks the browser for a passkey.
+type LoginPasskey struct {
+	LoginStep
+	Options string // PublicKeyCredentialRequestOptions, as JSON
+}
+
+func (LoginPasskey) file() string { return "loginpasskey.html" }
+
+// Logout asks whether the person wants to log out.
+type Logout struct {
+	Client, ClientID, To, State string
+}
+
+func (Logout) file() string { return "logout.html" }
+
+// LoggedOut tells that the person is logged out.
+type LoggedOut struct {
+	Client, Link string
+}
+
+func (LoggedOut) file() string { return "loggedout.html" }

@@ -6,14 +6,32 @@ import (
 	"testing"
 )
 
+func step(field string) LoginStep {
+	return LoginStep{Client: "Ministry <x>", Visit: "v", Minutes: 15, Choices: true, Sandbox: true, Errors: []FieldError{{field, "Enter it."}}}
+}
+
 var (
-	_ = example(Login{Client: "Ministry <x>", Visit: "v", Identifier: "1", Factor: "code", Errors: []FieldError{{"identifier", "Enter it."}, {"factor-code", "Choose."}}})
-	_ = example(LoginCode{Client: "Ministry", Visit: "v", Sent: []string{"a•••@example.org"}, Again: true, Errors: []FieldError{{"code", "Enter it."}}})
-	_ = example(LoginFinger{Client: "Ministry", Visit: "v", Position: "rightIndex", Errors: []FieldError{{"finger", "Choose it."}},
-		Positions: []string{"rightThumb", "rightIndex", "rightMiddle", "rightRing", "rightLittle", "leftThumb", "leftIndex", "leftMiddle", "leftRing", "leftLittle"}})
-	_ = example(Consent{Client: "Ministry", Visit: "v", Minutes: 10, Credentials: []string{"national-id"}, Essential: []ConsentClaim{{"name", "Ada <x>"}},
-		Voluntary: []ConsentClaim{{"given_name", "Ada"}, {"family_name", ""}, {"gender", ""}, {"birthdate", ""}, {"picture", ""}, {"locale", ""}, {"email", ""}, {"phone_number", ""}, {"address", ""}}})
+	_ = example(Login{LoginStep: step("method-code"), Methods: []string{"code", "pin", "password", "knowledge", "finger", "iris", "face", "passkey", "wallet"}, Again: true, Purpose: "To pay taxes", Logo: "data:image/png;base64,AA=="})
+	_ = example(LoginIdentify{LoginStep: step("identifier"), Identifier: "1", Method: "code"})
+	_ = example(LoginCode{LoginStep: step("code"), Sent: []string{"a•••@example.org"}, Again: true})
+	_ = example(LoginSecret{LoginStep: step("secret"), Kind: "pin", Identifier: "1"})
+	_ = example(LoginKnowledge{LoginStep: step("known-fullName"), Fields: []string{"fullName", "dateOfBirth"}})
+	_ = example(LoginImage{LoginStep: step("image"), Kind: "finger", Position: "rightIndex",
+		Positions: []string{"rightThumb", "rightIndex", "rightMiddle", "rightRing", "rightLittle", "leftThumb", "leftIndex", "leftMiddle", "leftRing", "leftLittle", "leftEye", "rightEye", "face"}})
+	_ = example(LoginPasskey{LoginStep: step("passkey"), Options: `{"publicKey":{}}`})
+	_ = example(Logout{Client: "Ministry", ClientID: "c", To: "https://rp.example/out", State: "s"})
+	_ = example(LoggedOut{Client: "Ministry", Link: "https://rp.example"})
+	_ = example(Consent{LoginStep: step(""), Days: 30, Offline: true, Purpose: "To pay taxes", Policy: "https://rp.example/policy", Credentials: []string{"national-id"},
+		Essential: []ConsentClaim{{Name: "name", Value: "Ada <x>", Purpose: "To greet you", Verified: true}}, Voluntary: everyClaim()})
 )
+
+func everyClaim() (all []ConsentClaim) {
+	for _, name := range []string{"given_name", "family_name", "gender", "birthdate", "picture", "locale", "updated_at", "email", "phone_number", "address",
+		"age_over_16", "age_over_18", "age_over_21", "age_over_65", "birth_year", "region"} {
+		all = append(all, ConsentClaim{Name: name, Value: "x"})
+	}
+	return all
+}
 
 // A code must be fillable by the phone, and whatever is wrong must be said beside
 // the field and linked from the summary (WCAG 3.3.1, 3.3.8).

@@ -59,9 +59,9 @@ func parse() map[string]map[string]*template.Template {
 	for _, l := range Languages() {
 		all[l.Tag] = make(map[string]*template.Template)
 		layout := template.New("layout.html").Option("missingkey=error").Funcs(functions(l))
-		layout = template.Must(layout.ParseFS(pages, "layout.html"))
+		layout = template.Must(layout.ParseFS(pages, "layout.html", "parts.html"))
 		for _, file := range files {
-			if file != "layout.html" {
+			if file != "layout.html" && file != "parts.html" {
 				all[l.Tag][file] = template.Must(template.Must(layout.Clone()).ParseFS(pages, file))
 			}
 		}

@@ -7,9 +7,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/plinth-id/plinth/internal/web"
+	"github.com/plinth-id/plinth/registry/auth"
 )
 
-// maxImage bounds the picture of a finger, and the form around it.
+// maxImage bounds the picture of a finger, an eye or a face, and the form around it.
 const maxImage = 4<<20 + 16<<10
 
 // Page is where every visit goes on.
@@ -19,22 +20,37 @@ const Page = "/oidc/login"
 func (f *Flow) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, Page, web.Anyone, f.show)
 	for path, take := range map[string]func(*gin.Context, visit) error{
-		Page: f.identified, Page + "/code": f.coded, Page + "/resend": f.resend,
-		Page + "/back": f.back, Page + "/cancel": f.cancel, Page + "/consent": f.consented,
+		"": f.identified, "/method": f.chosen, "/code": f.coded, "/secret": f.secret, "/knowledge": f.known, "/passkey": f.passkey,
+		"/resend": f.resend, "/back": f.back, "/cancel": f.cancel, "/consent": f.consented, "/longer": f.longer,
 	} {
-		r.Handle(http.MethodPost, path, web.Anyone, f.taken(take))
+		r.Handle(http.MethodPost, Page+path, web.Anyone, f.taken(take))
 	}
-	r.Handle(http.MethodPost, Page+"/finger", web.Anyone, f.taken(f.fingered), web.MaxBody(maxImage))
+	r.Handle(http.MethodPost, Page+"/image", web.Anyone, f.taken(f.imaged), web.MaxBody(maxImage))
+}
+
+// Start is what is known of somebody when a visit begins.
+type Start struct {
+	Proof   auth.Proof // of a session that is good enough; zero: none
+	Hint    string     // who the client thinks it is
+	Locales string     // that the client wishes for
 }
 
 // Begin starts a visit in this browser and leads it to the first page.
-func (f *Flow) Begin(c *gin.Context, v Visit, hint, locales string) error {
-	s := state{Visit: v, Expires: f.Now().Add(life), Identifier: tidy(hint), Locales: locales}
-	if len(s.Identifier) > maxIdentifier {
-		s.Identifier = ""
+func (f *Flow) Begin(c *gin.Context, v Visit, start Start) error {
+	now := f.Now()
+	s := state{Visit: v, Began: now, Expires: now.Add(life), Hint: tidy(start.Hint), Locales: start.Locales}
+	if len(s.Hint) > maxIdentifier {
+		s.Hint = ""
 	}
-	if len(locales) > maxLocales {
+	if len(s.Locales) > maxLocales {
 		s.Locales = ""
+	}
+	if !start.Proof.Zero() {
+		sealed, err := f.Desk.Stay(start.Proof, []byte(v.ID))
+		if err != nil {
+			return err
+		}
+		s.Proof, s.Stayed = sealed, true
 	}
 	return f.onward(c, s)
 }
@@ -66,7 +82,11 @@ func (f *Flow) open(c *gin.Context) (visit, error) {
 		query.Set("ui_locales", s.Locales)
 		c.Request.URL.RawQuery = query.Encode()
 	}
-	return visit{state: s, asked: asked}, nil
+	v := visit{state: s, asked: asked}
+	if only := f.methods(v); v.Method == "" && len(only) == 1 {
+		v.Method = only[0] // there is nothing to choose
+	}
+	return v, nil
 }
 
 // show gives the page of whatever is missing.
@@ -114,14 +134,32 @@ func (f *Flow) onward(c *gin.Context, s state) error {
 
 // end tells whoever asked, and leads the browser back to the client.
 func (f *Flow) end(c *gin.Context, v visit, d Decision) error {
-	to, err := f.Finish(c.Request.Context(), v.Visit, d)
+	ending, err := f.Finish(c.Request.Context(), v.Visit, d)
 	if err != nil {
 		return err
 	}
-	if _, err := url.Parse(to); err != nil {
+	if _, err := url.Parse(ending.To); err != nil {
 		return err
 	}
 	f.setCookie(c, loginCookie, "", 0)
-	c.Redirect(http.StatusSeeOther, to)
+	if ending.Session != "" {
+		f.setCookie(c, sessionCookie, ending.Session, auth.SessionLife)
+	}
+	c.Redirect(http.StatusSeeOther, ending.To)
 	return nil
+}
+
+// Session is by what this browser is known; empty: it is not.
+func (f *Flow) Session(r *http.Request) string {
+	kept, err := r.Cookie(f.cookieName(sessionCookie))
+	if err != nil {
+		return ""
+	}
+	return kept.Value
+}
+
+// Leave has this browser forget who was logged in.
+func (f *Flow) Leave(c *gin.Context) {
+	f.setCookie(c, sessionCookie, "", 0)
+	f.setCookie(c, loginCookie, "", 0)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,8 +18,10 @@ import (
 	"github.com/plinth-id/plinth/registry/auth"
 )
 
-// life is how long a person may take from the first page to the last.
-const life = 10 * time.Minute
+const (
+	life    = 15 * time.Minute // from a page to the next
+	longest = 60 * time.Minute // from the first page to the last, however often somebody asks for more time
+)
 
 // Visit is one question of a client that somebody came with. Either it carries
 // the question itself, or the hash under which it is kept.
@@ -26,30 +29,47 @@ type Visit struct {
 	ID      string          `json:"id"`
 	Request json.RawMessage `json:"request,omitempty"`
 	Kept    []byte          `json:"kept,omitempty"`
+	Session string          `json:"session,omitempty"` // of this browser, from before
 }
 
-// Asked is what the pages show of the question.
+// Asked is what the pages show of the question, and what the answer must be like.
 type Asked struct {
 	Client      string                   // id
-	Name        func(lang string) string // of the client, in a language of the pages
-	Redirect    string                   // where forms may lead in the end
+	Name        func(lang string) string // of the client, in a language (BCP 47)
+	Purpose     func(lang string) string // why it asks; may be empty
+	Logo        string
+	Policy      string // address of the client's privacy policy
+	Redirect    string // where forms may lead in the end
 	Claims      []Claim
 	Credentials []string
-	Hint        string // who the client thinks it is
-	Minutes     int    // how long it may read the claims
+	Details     []string // types of authorization_details
+	Days        int      // how long the answer is remembered
+	Offline     bool     // the client may look again while the person is away
+	ACR         []string // how strong the login is to be: one of these
+	Must        bool     // or it is to fail
+	Sandbox     bool
 }
 
 // Claim is one that the client asks for.
 type Claim struct {
 	Name      string
 	Essential bool
+	Verified  bool   // with the story of how it was verified
+	Purpose   string // the client's words
 }
 
 // Decision is how a visit ended. Only an allowed one has a proof.
 type Decision struct {
-	Allowed bool
-	Proof   auth.Proof
-	Claims  []string // essential and ticked
+	Allowed    bool
+	Proof      auth.Proof
+	Claims     []string // essential and ticked
+	Remembered bool     // the person answered before, and was not asked again
+}
+
+// Ending is where a visit leads.
+type Ending struct {
+	To      string
+	Session string // by what this browser is known again; empty: as before
 }
 
 // Config is what a Flow needs; only Now may be left out.
@@ -60,9 +80,11 @@ type Config struct {
 	Recall func(ctx context.Context, v Visit) (Asked, error)
 	// Told gives what claims of a person would tell, for the person to see. What the
 	// person does not have is left out.
-	Told   func(ctx context.Context, person uuid.UUID, names []string, lang string) (map[string]string, error)
-	Finish func(ctx context.Context, v Visit, d Decision) (to string, err error)
-	Now    func() time.Time
+	Told func(ctx context.Context, person uuid.UUID, names []string, lang string) (map[string]string, error)
+	// Remembers tells whether a person has answered this question before, and how.
+	Remembers func(ctx context.Context, v Visit, p auth.Proof) (claims []string, answered bool, err error)
+	Finish    func(ctx context.Context, v Visit, d Decision) (Ending, error)
+	Now       func() time.Time
 }
 
 // Flow leads people through the pages.
@@ -70,8 +92,8 @@ type Flow struct{ Config }
 
 // New makes a Flow.
 func New(config Config) (*Flow, error) {
-	if config.Ring == nil || config.Desk == nil || config.Public == nil || config.Recall == nil || config.Told == nil || config.Finish == nil {
-		return nil, errors.New("login: Ring, Desk, Public, Recall, Told and Finish are required")
+	if config.Ring == nil || config.Desk == nil || config.Public == nil || config.Recall == nil || config.Told == nil || config.Remembers == nil || config.Finish == nil {
+		return nil, errors.New("login: Ring, Desk, Public, Recall, Told, Remembers and Finish are required")
 	}
 	if config.Now == nil {
 		config.Now = time.Now
@@ -84,22 +106,50 @@ func New(config Config) (*Flow, error) {
 type step string
 
 const (
-	identify step = "identify"
-	code     step = "code"
-	finger   step = "finger"
+	choose   step = "choose"   // how to prove it
+	identify step = "identify" // who it is
+	show     step = "show"     // the evidence
 	consent  step = "consent"
 )
 
-func (s state) missing() step {
+// unnamed are the methods that say themselves whose they are.
+var unnamed = []auth.Method{auth.ByPasskey, auth.ByWallet}
+
+func (f *Flow) missing(v visit) step {
 	switch {
-	case s.Proof != nil:
+	case len(v.Proof) > 0 && f.enough(v):
 		return consent
-	case s.Factor == string(code):
-		return code
-	case s.Factor == string(finger):
-		return finger
+	case v.Method == "":
+		return choose
+	case v.Identifier == "" && !slices.Contains(unnamed, v.Method):
+		return identify
 	}
-	return identify
+	return show
+}
+
+// enough tells whether what was proven is as strong as the client wishes, or as
+// strong as it can become here.
+func (f *Flow) enough(v visit) bool {
+	proof, err := f.proof(v.state)
+	if err != nil {
+		return false
+	}
+	used := proof.Methods()
+	met := len(v.asked.ACR) == 0 || slices.ContainsFunc(v.asked.ACR, func(acr string) bool { return auth.Meets(acr, used) })
+	return met || len(auth.Useful(v.asked.ACR, used, f.Desk.Offered())) == 0
+}
+
+// methods are those that the person may choose from now.
+func (f *Flow) methods(v visit) []auth.Method {
+	var used []auth.Method
+	if proof, err := f.proof(v.state); err == nil {
+		used = proof.Methods()
+	}
+	offered := f.Desk.Offered()
+	if useful := auth.Useful(v.asked.ACR, used, offered); len(useful) > 0 {
+		return useful
+	}
+	return offered // what is wished for cannot be had; whether that will do, the client decides
 }
 
 var (

@@ -1,9 +1,12 @@
 package login
 
 import (
+	"html/template"
+	"strings"
+	"time"
+
 	"github.com/gin-gonic/gin"
 
-	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/templates"
 )
 
@@ -11,7 +14,6 @@ import (
 // entered with it.
 type shown struct {
 	wrong    []missed
-	factor   string
 	position string
 }
 
@@ -33,10 +35,6 @@ func (s *shown) errors(l templates.Language) ([]templates.FieldError, error) {
 	return all, nil
 }
 
-// fingers are what there is to choose from, each as the attempt that it begins.
-var fingers = []auth.Attempt{{Position: "rightThumb"}, {Position: "rightIndex"}, {Position: "rightMiddle"}, {Position: "rightRing"}, {Position: "rightLittle"},
-	{Position: "leftThumb"}, {Position: "leftIndex"}, {Position: "leftMiddle"}, {Position: "leftRing"}, {Position: "leftLittle"}}
-
 // page renders what is missing.
 func (f *Flow) page(c *gin.Context, status int, v visit, s shown) error {
 	l := templates.For(c.Request)
@@ -44,41 +42,36 @@ func (f *Flow) page(c *gin.Context, status int, v visit, s shown) error {
 	if err != nil {
 		return err
 	}
-	client := v.asked.Name(l.Tag)
+	step := templates.LoginStep{Client: v.asked.Name(l.BCP47), Visit: v.Visit.ID, Minutes: f.minutes(v), Choices: len(f.methods(v)) > 1, Sandbox: v.asked.Sandbox, Errors: errors}
 	var page templates.Page
-	switch v.missing() {
-	case code:
-		page = templates.LoginCode{Client: client, Visit: v.Visit.ID, Sent: v.Sent, Again: v.Again, Errors: errors}
-	case finger:
-		page = fingerPage(client, v, s, errors)
-	case consent:
-		if page, err = f.consentPage(c, v, l); err != nil {
+	switch f.missing(v) {
+	case choose:
+		page = f.choosePage(v, l, step)
+	case identify:
+		page = templates.LoginIdentify{LoginStep: step, Identifier: v.Hint, Method: string(v.Method)}
+	case show:
+		if page, err = f.evidencePage(c, &v, step, s); err != nil {
 			return err
 		}
 	default:
-		factor := s.factor
-		if factor == "" && !s.any() {
-			factor = string(code)
+		if page, err = f.consentPage(c, v, l, step); err != nil {
+			return err
 		}
-		page = templates.Login{Client: client, Visit: v.Visit.ID, Identifier: v.Identifier, Factor: factor, Errors: errors}
 	}
 	return templates.Render(c.Writer, c.Request, status, page)
 }
 
-func fingerPage(client string, v visit, s shown, errors []templates.FieldError) templates.Page {
-	page := templates.LoginFinger{Client: client, Visit: v.Visit.ID, Position: s.position, Errors: errors}
-	if page.Position == "" {
-		page.Position = "rightIndex" // what most scanners are used with
-	}
-	for _, f := range fingers {
-		page.Positions = append(page.Positions, string(f.Position))
+func (f *Flow) choosePage(v visit, l templates.Language, step templates.LoginStep) templates.Page {
+	page := templates.Login{LoginStep: step, Again: len(v.Proof) > 0, Purpose: v.asked.Purpose(l.BCP47), Logo: logo(v.asked.Logo)}
+	for _, m := range f.methods(v) {
+		page.Methods = append(page.Methods, string(m))
 	}
 	return page
 }
 
 // consentPage shows what each claim would tell, and ticks nothing beforehand: what
 // a person did not do is no consent.
-func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language) (templates.Page, error) {
+func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language, step templates.LoginStep) (templates.Page, error) {
 	proof, err := f.proof(v.state)
 	if err != nil {
 		return nil, err
@@ -91,17 +84,18 @@ func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language) (templ
 	if err != nil {
 		return nil, err
 	}
-	page := templates.Consent{Client: v.asked.Name(l.Tag), Visit: v.Visit.ID, Minutes: v.asked.Minutes}
+	page := templates.Consent{LoginStep: step, Days: v.asked.Days, Offline: v.asked.Offline, Purpose: v.asked.Purpose(l.BCP47), Policy: v.asked.Policy, Logo: logo(v.asked.Logo)}
 	for _, claim := range v.asked.Claims {
 		value, has := told[claim.Name]
+		shown := templates.ConsentClaim{Name: claim.Name, Value: value, Purpose: claim.Purpose, Verified: claim.Verified}
 		switch {
 		case has && claim.Essential:
-			page.Essential = append(page.Essential, templates.ConsentClaim{Name: claim.Name, Value: value})
+			page.Essential = append(page.Essential, shown)
 		case has:
-			page.Voluntary = append(page.Voluntary, templates.ConsentClaim{Name: claim.Name, Value: value})
+			page.Voluntary = append(page.Voluntary, shown)
 		}
 	}
-	for _, id := range v.asked.Credentials {
+	for _, id := range append(v.asked.Credentials, v.asked.Details...) {
 		words, err := l.Text("consent.credential." + id)
 		if err != nil {
 			words = id // a deployment's own, of which the catalogue knows nothing
@@ -109,4 +103,18 @@ func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language) (templ
 		page.Credentials = append(page.Credentials, words)
 	}
 	return page, nil
+}
+
+// logo is the picture of a client when it is carried in its metadata. One that
+// lies elsewhere would tell its host who is logging in where.
+func logo(uri string) template.URL {
+	if strings.HasPrefix(uri, "data:image/png;base64,") || strings.HasPrefix(uri, "data:image/jpeg;base64,") {
+		return template.URL(uri)
+	}
+	return ""
+}
+
+// minutes are those left for a page.
+func (f *Flow) minutes(v visit) int {
+	return max(1, int(v.Expires.Sub(f.Now()).Round(time.Minute)/time.Minute))
 }

@@ -16,28 +16,33 @@ import (
 // state is how far a visit has come. It lives sealed in the person's own
 // browser, so that a login writes nothing before it succeeds.
 type state struct {
-	Visit      Visit     `json:"visit"`
-	Expires    time.Time `json:"expires"`
-	Locales    string    `json:"locales,omitempty"` // wished by the client, until the person chooses
-	Identifier string    `json:"identifier,omitempty"`
-	Factor     string    `json:"factor,omitempty"`
-	Sent       []string  `json:"sent,omitempty"`
-	Again      bool      `json:"again,omitempty"`
-	Proof      []byte    `json:"proof,omitempty"` // sealed by the Desk for this visit
+	Visit      Visit       `json:"visit"`
+	Began      time.Time   `json:"began"`
+	Expires    time.Time   `json:"expires"`
+	Locales    string      `json:"locales,omitempty"` // wished by the client, until the person chooses
+	Hint       string      `json:"hint,omitempty"`    // who the client thinks it is
+	Identifier string      `json:"identifier,omitempty"`
+	Method     auth.Method `json:"method,omitempty"`
+	Sent       []string    `json:"sent,omitempty"`
+	Again      bool        `json:"again,omitempty"`
+	Challenge  []byte      `json:"challenge,omitempty"` // of a passkey
+	Proof      []byte      `json:"proof,omitempty"`     // sealed by the Desk for this visit
+	Stayed     bool        `json:"stayed,omitempty"`    // the proof is of a session from before
 }
 
 const (
-	loginCookie  = "plinth_login"
-	deviceCookie = "plinth_device"
-	deviceLife   = 180 * 24 * time.Hour
-	sealedFor    = "oidc login state"
+	loginCookie   = "plinth_login"
+	sessionCookie = "plinth_session"
+	deviceCookie  = "plinth_device"
+	deviceLife    = 180 * 24 * time.Hour
+	sealedFor     = "oidc login state"
 	// maxCookie is below what every browser keeps (4096 with name and attributes).
 	maxCookie = 3800
 )
 
 // MaxRequest is how long a question may be to travel in the cookie; longer ones
 // must be kept. What else the state holds, seals and base64 take the rest.
-const MaxRequest = 1500
+const MaxRequest = 1300
 
 func (f *Flow) cookieName(name string) string {
 	if f.Public.Scheme == "https" {
@@ -106,7 +111,11 @@ func (f *Flow) Current(r *http.Request) Visit {
 }
 
 func (f *Flow) proof(s state) (auth.Proof, error) {
-	p, err := f.Desk.OpenProof(s.Proof, []byte(s.Visit.ID))
+	open := f.Desk.OpenProof
+	if s.Stayed {
+		open = f.Desk.Stayed
+	}
+	p, err := open(s.Proof, []byte(s.Visit.ID))
 	if err != nil {
 		return auth.Proof{}, errGone.Because(err)
 	}

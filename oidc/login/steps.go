@@ -2,7 +2,6 @@ package login
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -66,25 +65,35 @@ func digit(r rune) byte {
 	return byte(r - zero)
 }
 
-func (f *Flow) identified(c *gin.Context, v visit) error {
-	v.state = state{Visit: v.Visit, Expires: v.Expires, Locales: v.Locales}
-	v.Identifier = tidy(c.Request.PostForm.Get("identifier"))
-	v.Factor = c.Request.PostForm.Get("factor")
-	var wrong shown
-	if v.Identifier == "" || len(v.Identifier) > maxIdentifier {
-		v.Identifier = ""
-		wrong.add("identifier", "login.identifier.missing")
-	}
-	if v.Factor != string(code) && v.Factor != string(finger) {
-		v.Factor = ""
-		wrong.add("factor-code", "login.factor.missing")
-	}
-	if wrong.any() {
-		// What is chosen is shown again, and yet the step is not left.
-		wrong.factor, v.Factor = v.Factor, ""
+// chosen takes how the person wants to prove who they are.
+func (f *Flow) chosen(c *gin.Context, v visit) error {
+	method := auth.Method(c.Request.PostForm.Get("method"))
+	if !slices.Contains(f.methods(v), method) {
+		var wrong shown
+		wrong.add("method-"+string(f.methods(v)[0]), "login.method.missing")
+		v.Method = ""
 		return f.page(c, http.StatusUnprocessableEntity, v, wrong)
 	}
-	if v.Factor == string(code) {
+	v.Method, v.Sent, v.Again = method, nil, false
+	if v.Identifier != "" && method == auth.ByCode {
+		return f.send(c, v)
+	}
+	return f.onward(c, v.state)
+}
+
+// identified takes who it is.
+func (f *Flow) identified(c *gin.Context, v visit) error {
+	if f.missing(v) != identify && f.missing(v) != show {
+		return f.onward(c, v.state)
+	}
+	entered := tidy(c.Request.PostForm.Get("identifier"))
+	if entered == "" || len(entered) > maxIdentifier {
+		var wrong shown
+		wrong.add("identifier", "login.identifier.missing")
+		v.Identifier = ""
+		return f.page(c, http.StatusUnprocessableEntity, v, wrong)
+	}
+	if v.Identifier = entered; v.Method == auth.ByCode {
 		return f.send(c, v)
 	}
 	return f.onward(c, v.state)
@@ -96,7 +105,7 @@ func (f *Flow) send(c *gin.Context, v visit) error {
 		Client: v.asked.Client, Device: f.device(c.Request), From: web.From(c)})
 	if refusal(err) {
 		if !v.Again {
-			v.Factor = "" // no code is on its way, so nothing can be entered yet
+			v.Hint, v.Identifier = v.Identifier, "" // no code is on its way, so nothing can be entered yet
 		}
 		return f.refused(c, v, err)
 	}
@@ -108,58 +117,34 @@ func (f *Flow) send(c *gin.Context, v visit) error {
 }
 
 func (f *Flow) resend(c *gin.Context, v visit) error {
-	if v.missing() != code {
+	if f.missing(v) != show || v.Method != auth.ByCode {
 		return f.onward(c, v.state)
 	}
 	v.Again = true
 	return f.send(c, v)
 }
 
+// back forgets the last choice: what was entered stays.
 func (f *Flow) back(c *gin.Context, v visit) error {
-	v.state = state{Visit: v.Visit, Expires: v.Expires, Locales: v.Locales, Identifier: v.Identifier}
+	if f.missing(v) == consent {
+		v.Proof, v.Stayed = nil, false // somebody else wants to log in
+	}
+	if v.Identifier != "" {
+		v.Hint = v.Identifier
+	}
+	v.Method, v.Identifier, v.Sent, v.Again, v.Challenge = "", "", nil, false, nil
+	return f.onward(c, v.state)
+}
+
+// longer gives more time (WCAG 2.2.1), but not for ever.
+func (f *Flow) longer(c *gin.Context, v visit) error {
+	if v.Expires = f.Now().Add(life); v.Expires.After(v.Began.Add(longest)) {
+		v.Expires = v.Began.Add(longest)
+	}
 	return f.onward(c, v.state)
 }
 
 func (f *Flow) cancel(c *gin.Context, v visit) error { return f.end(c, v, Decision{}) }
-
-func (f *Flow) coded(c *gin.Context, v visit) error {
-	if v.missing() != code {
-		return f.onward(c, v.state)
-	}
-	v.Again = false
-	entered := tidy(c.Request.PostForm.Get("code"))
-	if entered == "" || len(entered) > maxCode {
-		var wrong shown
-		wrong.add("code", "login.code.missing")
-		return f.page(c, http.StatusUnprocessableEntity, v, wrong)
-	}
-	return f.prove(c, v, auth.Attempt{Code: entered})
-}
-
-func (f *Flow) fingered(c *gin.Context, v visit) error {
-	if v.missing() != finger {
-		return f.onward(c, v.state)
-	}
-	var wrong shown
-	image, _, err := c.Request.FormFile("finger")
-	if err != nil {
-		wrong.add("finger", "login.finger.missing")
-		return f.page(c, http.StatusUnprocessableEntity, v, wrong)
-	}
-	defer image.Close()
-	raw, err := io.ReadAll(image)
-	if err != nil {
-		return err
-	}
-	chosen := slices.IndexFunc(fingers, func(a auth.Attempt) bool { return string(a.Position) == c.Request.PostForm.Get("position") })
-	if chosen < 0 || len(raw) == 0 {
-		wrong.add("finger", "login.finger.missing")
-		return f.page(c, http.StatusUnprocessableEntity, v, wrong)
-	}
-	attempt := fingers[chosen]
-	attempt.Finger = raw
-	return f.prove(c, v, attempt)
-}
 
 // prove takes the evidence to the Desk.
 func (f *Flow) prove(c *gin.Context, v visit, a auth.Attempt) error {
@@ -172,12 +157,40 @@ func (f *Flow) prove(c *gin.Context, v visit, a auth.Attempt) error {
 	if err != nil {
 		return err
 	}
-	if v.Proof, err = f.Desk.SealProof(proof, []byte(v.Visit.ID)); err != nil {
+	f.setCookie(c, deviceCookie, f.Desk.Remember(proof), deviceLife)
+	if len(v.Proof) > 0 {
+		before, err := f.proof(v.state)
+		if err != nil {
+			return err
+		}
+		if proof, err = f.Desk.Combine(before, proof); err != nil {
+			return f.refused(c, v, err) // somebody else than the first method proved
+		}
+	}
+	return f.proven(c, v, proof)
+}
+
+// proven goes on with somebody who is known: back to the client when all was
+// answered before.
+func (f *Flow) proven(c *gin.Context, v visit, proof auth.Proof) (err error) {
+	seal := f.Desk.SealProof
+	if v.Stayed {
+		seal = f.Desk.Stay
+	}
+	if v.Proof, err = seal(proof, []byte(v.Visit.ID)); err != nil {
 		return err
 	}
-	f.setCookie(c, deviceCookie, f.Desk.Remember(proof), deviceLife)
 	// Who it is, is in the proof now; the number has done its work.
-	v.Identifier, v.Sent, v.Factor = "", nil, ""
+	v.Hint, v.Identifier, v.Sent, v.Method, v.Challenge = "", "", nil, "", nil
+	if f.missing(v) == consent {
+		claims, answered, err := f.Remembers(c.Request.Context(), v.Visit, proof)
+		if err != nil {
+			return err
+		}
+		if answered {
+			return f.end(c, v, Decision{Allowed: true, Proof: proof, Claims: claims, Remembered: true})
+		}
+	}
 	return f.onward(c, v.state)
 }
 
@@ -186,17 +199,25 @@ func refusal(err error) bool {
 	return fault.Is(err, fault.Denied) || fault.Is(err, fault.Busy) || fault.Is(err, fault.Invalid)
 }
 
+// fields are the inputs by which each method's evidence is entered.
+var fields = map[auth.Method]string{auth.ByCode: "code", auth.ByPIN: "secret", auth.ByPassword: "secret", auth.ByFinger: "image", auth.ByIris: "image",
+	auth.ByFace: "image", auth.ByPasskey: "passkey"}
+
 // refused shows the page again with what the Desk said, in the reader's language.
 func (f *Flow) refused(c *gin.Context, v visit, err error) error {
-	wrong := shown{factor: string(code), position: c.Request.PostForm.Get("position")}
-	field := map[step]string{code: "code", finger: "finger", identify: "identifier"}[v.missing()]
+	wrong := shown{position: c.Request.PostForm.Get("position")}
+	field := "identifier"
+	if f.missing(v) == show {
+		field = fields[v.Method]
+	}
+	image := field == "image"
 	switch {
 	case fault.Is(err, fault.Busy):
 		wrong.add(field, "login.busy")
 		return f.page(c, http.StatusTooManyRequests, v, wrong)
-	case fault.Is(err, fault.Invalid) && v.missing() == finger:
-		wrong.add(field, "login.finger.unreadable")
-	case fault.Is(err, fault.Invalid) && v.missing() == code:
+	case fault.Is(err, fault.Invalid) && image:
+		wrong.add(field, "login.image.unreadable")
+	case fault.Is(err, fault.Invalid) && v.Method == auth.ByCode:
 		wrong.add(field, "login.code.missing")
 	default:
 		wrong.add(field, "login.denied")
@@ -205,7 +226,7 @@ func (f *Flow) refused(c *gin.Context, v visit, err error) error {
 }
 
 func (f *Flow) consented(c *gin.Context, v visit) error {
-	if v.missing() != consent {
+	if f.missing(v) != consent {
 		return f.onward(c, v.state)
 	}
 	if c.Request.PostForm.Get("decision") != "allow" {

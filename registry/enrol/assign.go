@@ -29,7 +29,7 @@ func (o *Office) assign(ctx context.Context, a Application) outcome {
 	if err != nil {
 		return tryAgain{fmt.Errorf("reading templates: %w", err)}
 	}
-	n := registry.NewIdentity{Application: a.ID, Fields: p.Fields, Portrait: c.portrait()}
+	n := registry.NewIdentity{Application: a.ID, Fields: p.Fields, Portrait: c.portrait(), Vetting: o.vetting(a, c, p)}
 	if n.Templates, err = o.openTemplates(e); err != nil {
 		return tryAgain{err}
 	}
@@ -40,6 +40,26 @@ func (o *Office) assign(ctx context.Context, a Application) outcome {
 		}
 		return setPerson(ctx, tx, a.ID, assigned.Person)
 	}}
+}
+
+// vetting tells how it was found out who this is: which documents were seen, by
+// whom, and when the officer sent the application in.
+func (o *Office) vetting(a Application, c contents, p person) registry.Vetting {
+	v := registry.Vetting{Framework: registry.Framework, Process: "enrolment", Application: a.ID.String(), Officer: a.officer.String(), At: o.Now()}
+	if len(a.History) > 0 {
+		v.At = a.History[0].At
+	}
+	for _, d := range c.Documents {
+		seen := registry.VettingEvidence{Type: "document", Document: d.Name, Method: "pipp"}
+		if field, ok := p.Fields[d.Name].(map[string]any); ok {
+			if kind, ok := field["type"].(string); ok && kind != "" {
+				seen.Document = kind
+			}
+			seen.Number, _ = field["refNumber"].(string)
+		}
+		v.Evidence = append(v.Evidence, seen)
+	}
+	return v
 }
 
 // portrait is the face as a picture, or nil.

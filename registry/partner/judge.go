@@ -26,6 +26,9 @@ func KeyAlgorithms() []string { return slices.Clone(keyAlgorithms) }
 // ContentAlgorithms are those by which content is encrypted for clients.
 func ContentAlgorithms() []string { return slices.Clone(contentAlgorithms) }
 
+// maxLogo keeps pages small.
+const maxLogo = 16 << 10
+
 func (m *metadata) judge(r *refusal) {
 	r.unless(m.Name != "" && len(m.Name) <= 256, "client_name", "is required, up to 256 characters")
 	r.unless(slices.Contains(Profiles(), m.Profile), "plinth_profile", "must be oidc, fapi2 or fapi2-ms")
@@ -66,9 +69,11 @@ func (m *metadata) judgeAddresses(r *refusal) {
 	for _, uri := range m.PostLogoutURIs {
 		r.unless(redirectOK(uri, m.AuthMethod), "post_logout_redirect_uris", "must be https without a fragment or wildcard (http for localhost only)")
 	}
-	for field, address := range map[string]string{"sector_identifier_uri": m.SectorURI, "policy_uri": m.PolicyURI, "tos_uri": m.TOSURI, "client_uri": m.ClientURI, "logo_uri": m.LogoURI} {
+	for field, address := range map[string]string{"sector_identifier_uri": m.SectorURI, "policy_uri": m.PolicyURI, "tos_uri": m.TOSURI, "client_uri": m.ClientURI} {
 		r.unless(address == "" || hostOf(address) != "", field, "must be an https address")
 	}
+	carried := strings.HasPrefix(m.LogoURI, "data:image/png;base64,") || strings.HasPrefix(m.LogoURI, "data:image/jpeg;base64,")
+	r.unless(m.LogoURI == "" || hostOf(m.LogoURI) != "" || carried && len(m.LogoURI) <= maxLogo, "logo_uri", "must be a PNG or JPEG as a data: URI of at most 16 KiB (which is shown), or an https address (which is only kept)")
 	for field, address := range map[string]string{"jwks_uri": m.JWKSURI, "backchannel_logout_uri": m.BackchannelLogoutURI, "backchannel_client_notification_endpoint": m.CIBANotification} {
 		u, err := url.Parse(address)
 		r.unless(address == "" || hostOf(address) != "" && u.Fragment == "" || err == nil && u.Scheme == "http" && local(u), field, "must be an https address without a fragment (http for localhost only)")
