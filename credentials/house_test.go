@@ -27,7 +27,7 @@ func (h *house) serveTokens(t *testing.T, r *web.Router) {
 	t.Helper()
 	clients, err := partner.New(partner.Config{Pool: h.Pool, Now: h.now})
 	must(t, err)
-	h.provider, err = oidc.New(oidc.Config{Pool: h.Pool, Ring: h.Ring, Desk: h.desk, Registry: h.Registry, Clients: clients.Client, Issuer: h.Config.Issuer,
+	h.provider, err = oidc.New(oidc.Config{HTTP: http.DefaultClient, Pool: h.Pool, Ring: h.Ring, Desk: h.desk, Registry: h.Registry, Clients: clients.Client, Issuer: h.Config.Issuer,
 		Redeem: h.Redeem, CredentialScopes: Scopes(), Now: h.now})
 	must(t, err)
 	h.provider.Routes(r)
@@ -59,7 +59,8 @@ func (h *house) logIn(t *testing.T, address string) string {
 		path   string
 		fields url.Values
 	}{
-		{"/oidc/login", url.Values{"identifier": {h.uin.Reveal()}, "factor": {"code"}}},
+		{"/oidc/login/method", url.Values{"method": {"code"}}},
+		{"/oidc/login", url.Values{"identifier": {h.uin.Reveal()}}},
 		{"/oidc/login/code", url.Values{"code": {"111111"}}},
 		{"/oidc/login/consent", url.Values{"decision": {"allow"}}},
 	} {

@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/keys"
 )
 
@@ -65,6 +66,26 @@ func (p *Provider) sign(alg, typ string, claims map[string]any) (string, error) 
 		return "", fmt.Errorf("signing: %w", err)
 	}
 	return signed, nil
+}
+
+// Maintain brings the signing keys up to their schedule. It is called now and then.
+func (p *Provider) Maintain(ctx context.Context) error {
+	if err := p.Ring.Ensure(ctx, keys.OIDCLegacy); err != nil {
+		return err
+	}
+	for _, d := range []keys.Domain{keys.OIDCSigning, keys.OIDCLegacy} {
+		turned, err := p.Ring.Maintain(ctx, d, rotation)
+		if err != nil {
+			return err
+		}
+		if !turned {
+			continue
+		}
+		if err := audit.Append(ctx, p.Pool, audit.Entry{Event: audit.KeyRotated, Subject: string(d), Details: map[string]string{"by": "schedule"}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Sign makes a JWT by the provider's key, of a type such as "logout+jwt".

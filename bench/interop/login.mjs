@@ -48,7 +48,7 @@ async function login(withPushedRequest) {
   const begin = withPushedRequest ?
     await oidc.buildAuthorizationUrlWithPAR(config, parameters) : oidc.buildAuthorizationUrl(config, parameters);
   let at = await browse(begin);
-  const steps = [['/oidc/login', {identifier: person.uin, factor: 'code'}], ['/oidc/login/code', {code: '111111'}]];
+  const steps = [['/oidc/login/method', {method: 'code'}], ['/oidc/login', {identifier: person.uin}], ['/oidc/login/code', {code: '111111'}]];
   const consent = ['/oidc/login/consent', [['decision', 'allow'], ['claim', 'name'], ['claim', 'email']]];
   for(const [path, fields] of [...steps, consent]) {
     const visit = /name="visit" value="([^"]+)"/.exec(at.page ?? '');

@@ -24,6 +24,7 @@ import (
 	"github.com/plinth-id/plinth/internal/notify"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/oidc"
+	"github.com/plinth-id/plinth/oidc/keyset"
 	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/registry/enrol"
 	"github.com/plinth-id/plinth/registry/place"
@@ -65,7 +66,7 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 		}
 	}
 	h.sweeps = []sweep{
-		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep},
+		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep}, {"signing keys", h.provider.Maintain},
 		{"offers", h.issuer.Sweep}, {"messages", h.sender.Sweep},
 		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
 	}
@@ -119,10 +120,14 @@ func (h *house) buildDesk() (err error) {
 	return err
 }
 
+// machineScopes are those that relying parties have for themselves.
+var machineScopes = []string{"ssf.manage", "ssf.read"}
+
 // buildCredentials builds the provider and the issuer, each of which asks the
 // other one question: whose token is this, and whose code is this.
 func (h *house) buildCredentials() (err error) {
 	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.partners.Client, Issuer: h.URL,
+		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
 		}, CredentialScopes: credentials.Scopes()})

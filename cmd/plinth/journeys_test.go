@@ -149,7 +149,7 @@ func TestJourneyOfALoginWithAFinger(t *testing.T) {
 	d := demoOf(t)
 	mine, other := d.sheet.People[1], d.sheet.People[2]
 	person := logInAs(t, d, mine.VID, func(b *browser) {
-		if err := b.finger(t.Context(), other.Finger); err == nil && b.at.Path != "/oidc/login/finger" {
+		if err := b.finger(t.Context(), other.Finger); err == nil && b.at.Path != "/oidc/login/image" {
 			t.Fatalf("another's finger led to %s", b.at)
 		}
 		must(t, b.finger(t.Context(), mine.Finger))
@@ -167,9 +167,12 @@ func logInAs(t *testing.T, d *running, identifier string, prove func(*browser), 
 	attempt, to, err := rp.Begin(t.Context())
 	must(t, err)
 	must(t, b.do(t.Context(), http.MethodGet, to, nil))
-	must(t, b.submit(t.Context(), "/oidc/login", url.Values{"identifier": {identifier}, "factor": {factor}}))
+	must(t, b.submit(t.Context(), "/oidc/login/method", url.Values{"method": {factor}}))
+	must(t, b.submit(t.Context(), "/oidc/login", url.Values{"identifier": {identifier}}))
 	prove(b)
-	must(t, b.submit(t.Context(), "/oidc/login/consent", url.Values{"decision": {"allow"}, "claim": {"name", "email", "birthdate"}}))
+	if b.at.Query().Get("code") == "" { // not answered before
+		must(t, b.submit(t.Context(), "/oidc/login/consent", url.Values{"decision": {"allow"}, "claim": {"name", "email", "birthdate"}}))
+	}
 	code := b.at.Query().Get("code")
 	person, err := rp.Finish(t.Context(), attempt, code)
 	must(t, err)
@@ -193,10 +196,10 @@ func (b *browser) finger(ctx context.Context, image string) error {
 	form := multipart.NewWriter(&body)
 	_ = form.WriteField("visit", found[1])
 	_ = form.WriteField("position", "rightIndex")
-	part, _ := form.CreateFormFile("finger", "finger.png")
+	part, _ := form.CreateFormFile("image", "finger.png")
 	_, _ = part.Write(raw)
 	form.Close()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.at.Scheme+"://"+b.at.Host+"/oidc/login/finger", &body)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.at.Scheme+"://"+b.at.Host+"/oidc/login/image", &body)
 	if err != nil {
 		return err
 	}

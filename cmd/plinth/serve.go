@@ -91,6 +91,8 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 	group.Go(func() error { return h.log.Run(ctx) })
 	group.Go(func() error { return h.ring.Run(ctx) })
 	group.Go(func() error { return h.housekeep(ctx) })
+	group.Go(func() error { return h.provider.Run(ctx) })
+	group.Go(func() error { return h.serveMTLS(ctx) })
 	group.Go(func() error { return web.Serve(ctx, ln, h.front(), drain) })
 	err := group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

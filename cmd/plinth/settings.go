@@ -39,6 +39,8 @@ type Settings struct {
 	UINDigits   int
 	Proxies     []netip.Prefix
 	Policy      *evidence.Policy // nil: none is set
+	MTLS        MTLS
+	Inside      bool // relying parties may live in our own network
 }
 
 // PKCS11 names the token that holds the root key; Module empty: there is none.
@@ -54,7 +56,7 @@ type key struct {
 }
 
 // keyList is the one list of settings; docs/settings.md is checked against it.
-var keyList = []key{
+var keyList = append([]key{
 	{"PLINTH_URL", "http://localhost:8080", "public base URL, without a path", func(s *Settings, v string) (err error) {
 		s.URL, err = baseURL(v)
 		return err
@@ -127,7 +129,13 @@ var keyList = []key{
 		}
 		return nil
 	}},
-}
+	{"PLINTH_PARTIES_INSIDE", "false", "true: addresses of relying parties (jwks_uri, logout) may lead into our own network", func(s *Settings, v string) (err error) {
+		if s.Inside, err = strconv.ParseBool(v); err != nil {
+			return errors.New("is true or false")
+		}
+		return nil
+	}},
+}, mtlsKeys...)
 
 // clientKeys are read by the commands that are a client of a server, and by
 // the crash tests; the server accepts them without using them.

@@ -34,7 +34,7 @@ func (m *metadata) judge(r *refusal) {
 	r.unless(slices.Contains(Profiles(), m.Profile), "plinth_profile", "must be oidc, fapi2 or fapi2-ms")
 	r.unless(m.Rehearsed == "" || slices.Contains(Profiles(), m.Rehearsed) && !m.Profile.Includes(m.Rehearsed), "plinth_shadow_profile", "must be a stricter profile than plinth_profile")
 	r.unless(slices.Contains(m.Profile.Methods(), m.AuthMethod), "token_endpoint_auth_method", fmt.Sprintf("must be one of %v in profile %s", m.Profile.Methods(), m.Profile))
-	r.unless(slices.Equal(m.ResponseTypes, []string{"code"}) || len(m.ResponseTypes) == 0, "response_types", "must be [\"code\"]")
+	r.unless(slices.Equal(m.ResponseTypes, []string{"code"}) || len(m.ResponseTypes) == 0 && !m.usesCodes(), "response_types", "must be [\"code\"]")
 	r.unless(m.SubjectType == "" || m.SubjectType == "pairwise", "subject_type", "must be pairwise: each sector knows a person by a name of its own")
 	for _, g := range m.GrantTypes {
 		r.unless(slices.Contains(grantTypes, g), "grant_types", "must be among "+strings.Join(grantTypes, ", "))
@@ -59,9 +59,12 @@ func (m *metadata) judge(r *refusal) {
 	r.unless(m.AuthMethod != TLSAuth || names == 1, "tls_client_auth_subject_dn", "or one of tls_client_auth_san_dns and tls_client_auth_san_uri is required, and only one")
 }
 
+func (m *metadata) usesCodes() bool {
+	return len(m.GrantTypes) == 0 || slices.Contains(m.GrantTypes, "authorization_code")
+}
+
 func (m *metadata) judgeAddresses(r *refusal) {
-	code := len(m.GrantTypes) == 0 || slices.Contains(m.GrantTypes, "authorization_code")
-	r.unless(len(m.RedirectURIs) > 0 && len(m.RedirectURIs) <= 16 || !code && len(m.RedirectURIs) == 0, "redirect_uris", "must list 1 to 16 addresses")
+	r.unless(len(m.RedirectURIs) > 0 && len(m.RedirectURIs) <= 16 || !m.usesCodes() && len(m.RedirectURIs) == 0, "redirect_uris", "must list 1 to 16 addresses")
 	for _, uri := range m.RedirectURIs {
 		r.unless(redirectOK(uri, m.AuthMethod), "redirect_uris", "must be https without a fragment or wildcard (http for localhost only; private-use schemes for public clients only)")
 	}
@@ -110,6 +113,9 @@ func (m *metadata) judgeAlgorithms(r *refusal) {
 func (m *metadata) judgeKeys(r *refusal) {
 	needs := m.AuthMethod == PrivateKeyJWT || m.AuthMethod == SelfSignedTLS || m.RequireSignedRequest || m.IDTokenKeyAlg != "" || m.UserInfoKeyAlg != "" || m.ResponseKeyAlg != ""
 	r.unless(m.JWKS == nil || m.JWKSURI == "", "jwks_uri", "and jwks do not go together: send one")
+	if m.AuthMethod == NoAuth && !needs {
+		m.JWKS = nil // nothing is done with them
+	}
 	if m.JWKS == nil || m.JWKSURI != "" {
 		r.unless(!needs || m.JWKSURI != "", "jwks", "or jwks_uri is required")
 		return

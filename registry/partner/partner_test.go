@@ -35,7 +35,7 @@ func add(t *testing.T, d *Directory, changes map[string]any) Client {
 	t.Helper()
 	c, err := d.Add(t.Context(), good(t, changes))
 	must(t, err)
-	return c
+	return c.Client
 }
 
 func count(t *testing.T, d *Directory, sql string, args ...any) (n int) {
@@ -78,7 +78,7 @@ func TestClientIsFoundAsItWasAdded(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
-	if kept, err := publicKeys(found(t, d, "b-portal").JWKS, "fapi2"); err != nil || string(kept) != string(b.JWKS) {
+	if kept, err := publicKeys(found(t, d, "b-portal").JWKS); err != nil || string(kept) != string(b.JWKS) {
 		t.Errorf("got %s, %v; want the same keys", kept, err)
 	}
 	all, err := d.List(t.Context())
@@ -189,14 +189,14 @@ func TestRotatedKeysReplaceTheOldOnes(t *testing.T) {
 	fresh := set(t, public(t, "P-384", "two"), public(t, "Ed25519", "three"))
 	must(t, d.Rotate(t.Context(), "a-portal", fresh))
 	after := found(t, d, "a-portal")
-	if kept, err := publicKeys(after.JWKS, "fapi2"); err != nil || string(kept) != string(fresh) || strings.Contains(string(kept), `"one"`) {
+	if kept, err := publicKeys(after.JWKS); err != nil || string(kept) != string(fresh) || strings.Contains(string(kept), `"one"`) {
 		t.Errorf("got %s, %v; want the new keys alone", kept, err)
 	}
 	after.JWKS = before.JWKS
 	if !reflect.DeepEqual(after, before) {
 		t.Errorf("got %+v, want all else as it was: %+v", after, before)
 	}
-	for what, keys := range map[string][]byte{"nothing": nil, "no JSON": []byte("keys"), "none": set(t), "too short": set(t, public(t, "RSA-2048", "one"))} {
+	for what, keys := range map[string][]byte{"nothing": nil, "no JSON": []byte("keys"), "none": set(t), "too short": set(t, public(t, "RSA-1024", "one"))} {
 		if err := d.Rotate(t.Context(), "a-portal", keys); !fault.Is(err, fault.Invalid) || fault.Of(err).Fields[0].Name != "jwks" {
 			t.Errorf("%s: got %v, want the keys refused", what, err)
 		}
