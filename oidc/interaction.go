@@ -36,6 +36,9 @@ func (p *Provider) ask(ctx context.Context, v login.Visit) (asked, client, error
 	} else if err := json.Unmarshal(v.Request, &a); err != nil {
 		return a, client{}, fmt.Errorf("recalling a request: %w", err)
 	}
+	if a.Client == accountClient {
+		return a, p.own(), nil
+	}
 	c, err := p.find(ctx, p.Pool, a.Client)
 	if err == nil && !c.registered(a.Redirect) {
 		err = errRedirect
@@ -86,6 +89,9 @@ func (p *Provider) answered(ctx context.Context, v login.Visit, proof auth.Proof
 	if err != nil || a.prompts("consent") {
 		return nil, false, err
 	}
+	if c.ID == accountClient {
+		return nil, true, nil // it is told nothing that the person does not see
+	}
 	return p.recollect(ctx, visitor{visit: v, asked: a, client: c, proof: proof})
 }
 
@@ -100,6 +106,9 @@ func (p *Provider) end(ctx context.Context, v login.Visit, d login.Decision) (lo
 		return login.Ending{}, err
 	}
 	m := permission{visit: v, asked: a, client: c, decision: d}
+	if c.ID == accountClient {
+		return p.settleHome(ctx, m)
+	}
 	var answer url.Values
 	var session uuid.UUID
 	switch {

@@ -152,6 +152,9 @@ func (p *Provider) endSession(ctx context.Context, tx pgx.Tx, id uuid.UUID, reas
 		return s, fmt.Errorf("ending a session: %w", err)
 	}
 	for _, name := range s.Clients {
+		if name == accountClient {
+			continue
+		}
 		told, err := p.find(ctx, tx, name)
 		if !known(err) {
 			continue

@@ -120,6 +120,7 @@ func (p *Provider) Routes(r *web.Router) {
 	}
 	r.Handle(http.MethodGet, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS())
 	r.Handle(http.MethodPost, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS(), web.MaxBody(maxBody))
+	p.accountRoutes(r)
 	p.flow.Routes(r)
 }
 

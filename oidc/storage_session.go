@@ -41,6 +41,12 @@ func endSession(ctx context.Context, tx pgx.Tx, id uuid.UUID, now time.Time) (se
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[session])
 }
 
+// sessionsOf lists the sessions of a person that last.
+func sessionsOf(ctx context.Context, db postgres.DB, person uuid.UUID, now time.Time) ([]uuid.UUID, error) {
+	rows, _ := db.Query(ctx, `SELECT id FROM oidc_session WHERE person = $1 AND ended_at IS NULL AND expires_at > $2`, person, now) // CollectRows returns its error
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+}
+
 // notice is a client that is to be told of the end of a session.
 type notice struct {
 	ID      uuid.UUID

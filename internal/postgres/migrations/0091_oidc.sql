@@ -70,6 +70,7 @@ CREATE TABLE oidc_session (
 	ended_at   timestamptz,
 	expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 80);
+CREATE INDEX oidc_session_person ON oidc_session (person);
 CREATE INDEX oidc_session_expires ON oidc_session USING brin (expires_at);
 
 -- Clients that must be told of the end of a session.
