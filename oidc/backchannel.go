@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -55,7 +56,7 @@ func (p *Provider) Run(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
 	for {
-		if err := p.Deliver(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(p.Deliver(ctx), p.Ping(ctx)); err != nil && ctx.Err() == nil {
 			slog.WarnContext(ctx, "telling clients failed", "error", err)
 		}
 		select {

@@ -40,6 +40,8 @@ func (p *Provider) Metadata() map[string]any {
 		"revocation_endpoint":                   p.at("/oidc/revoke"),
 		"introspection_endpoint":                p.at("/oidc/introspect"),
 		"end_session_endpoint":                  p.at("/oidc/logout"),
+		"device_authorization_endpoint":         p.at("/oidc/device"),
+		"backchannel_authentication_endpoint":   p.at("/oidc/ciba"),
 		"jwks_uri":                              p.at("/oidc/jwks"),
 		"scopes_supported":                      scopes,
 		"claims_supported":                      claims,
@@ -65,8 +67,11 @@ func (p *Provider) Metadata() map[string]any {
 		"request_object_signing_alg_values_supported":    clientAlgorithms,
 		"tls_client_certificate_bound_access_tokens":     p.Certificate != nil,
 
-		"backchannel_logout_supported":         true,
-		"backchannel_logout_session_supported": true,
+		"backchannel_token_delivery_modes_supported":                      []string{"poll", "ping"},
+		"backchannel_user_code_parameter_supported":                       false,
+		"backchannel_authentication_request_signing_alg_values_supported": clientAlgorithms,
+		"backchannel_logout_supported":                                    true,
+		"backchannel_logout_session_supported":                            true,
 
 		"verified_claims_supported":           true,
 		"trust_frameworks_supported":          []string{registry.Framework},

@@ -40,7 +40,7 @@ func (p *Provider) ask(ctx context.Context, v login.Visit) (asked, client, error
 		return a, p.own(), nil
 	}
 	c, err := p.find(ctx, p.Pool, a.Client)
-	if err == nil && !c.registered(a.Redirect) {
+	if err == nil && a.Deferred == "" && !c.registered(a.Redirect) {
 		err = errRedirect
 	}
 	return a, c, err
@@ -53,7 +53,7 @@ func (p *Provider) recall(ctx context.Context, v login.Visit) (login.Asked, erro
 		return login.Asked{}, err
 	}
 	shown := login.Asked{Client: c.ID, Name: c.named, Logo: c.LogoURI, Policy: c.PolicyURI, Purpose: c.purposeIn, Redirect: a.Redirect,
-		Credentials: a.Configurations, Days: int(c.consentLife() / (24 * time.Hour)), Offline: slices.Contains(a.Scopes, offline), ACR: a.ACR, Must: a.MustACR, Sandbox: c.Sandbox}
+		Credentials: a.Configurations, Days: int(c.consentLife() / (24 * time.Hour)), Offline: slices.Contains(a.Scopes, offline), Binding: a.Binding, ACR: a.ACR, Must: a.MustACR, Sandbox: c.Sandbox}
 	for _, d := range a.Details {
 		if d.Type != credentialDetail {
 			shown.Details = append(shown.Details, d.Type)
@@ -120,6 +120,12 @@ func (p *Provider) end(ctx context.Context, v login.Visit, d login.Decision) (lo
 		answer, session, err = p.permit(ctx, m)
 	}
 	if known, ok := refusal(err); ok {
+		if a.Deferred != "" {
+			if err := postgres.InTx(ctx, p.Pool, func(tx pgx.Tx) error { return p.settleDeferred(ctx, tx, m, false) }); err != nil {
+				return login.Ending{}, err
+			}
+			p.wake()
+		}
 		if v.Kept != nil {
 			if _, err := forget(ctx, p.Pool, v.Kept); err != nil {
 				return login.Ending{}, err
@@ -172,7 +178,11 @@ type facts struct {
 // permit writes down what was allowed, and makes the code that stands for it.
 func (p *Provider) permit(ctx context.Context, m permission) (url.Values, uuid.UUID, error) {
 	a := m.asked
-	id, err := uuid.Parse(m.visit.ID)
+	name := m.visit.ID
+	if a.Deferred != "" {
+		name = a.Deferred
+	}
+	id, err := uuid.Parse(name)
 	if err != nil {
 		return nil, id, fmt.Errorf("finishing a login: %w", err)
 	}
@@ -205,12 +215,29 @@ func (p *Provider) permit(ctx context.Context, m permission) (url.Values, uuid.U
 		if r.facts.Offline {
 			r.expires = consent.Ends
 		}
+		if a.Deferred != "" {
+			r.code, r.expires = nil, later(r.expires, p.Now().Add(deferredLife+tokenLife))
+			if err := p.settleDeferred(ctx, tx, m, true); err != nil {
+				return err
+			}
+		}
 		if first, err := insertGrant(ctx, tx, r); err != nil || !first {
 			return orEnded(err)
 		}
 		return nil
 	})
+	if a.Deferred != "" {
+		p.wake()
+		return url.Values{}, session, err
+	}
 	return url.Values{"code": {p.write(ticket{kind: codeKind, id: id})}}, session, err
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func orEnded(err error) error {
@@ -222,6 +249,9 @@ func orEnded(err error) error {
 
 // expected refuses another person than the one that the client already knows.
 func (p *Provider) expected(ctx context.Context, tx pgx.Tx, m permission, grant auth.Grant) error {
+	if m.asked.Person != uuid.Nil && m.asked.Person != grant.Person() {
+		return fosite.ErrAccessDenied.WithHint("Another person logged in.")
+	}
 	if m.asked.Subject == "" {
 		return nil
 	}

@@ -120,7 +120,7 @@ func (p *Provider) aboutGrant(ctx context.Context, a access, told map[string]any
 	if err != nil {
 		return err
 	}
-	if found.Client != a.Client || t.kind != "" && (!found.Facts.Offline || found.Generation != t.generation) {
+	if found.Client != a.Client && a.Actor == "" || t.kind != "" && (!found.Facts.Offline || found.Generation != t.generation) {
 		return pgx.ErrNoRows
 	}
 	holder, err := p.find(ctx, p.Pool, found.Client)

@@ -91,8 +91,11 @@ func New(config Config) (*Provider, error) {
 	p.settings = &fosite.Config{
 		ClientAuthenticationStrategy: p.authenticate,
 		ScopeStrategy:                p.mayAsk,
-		TokenEndpointHandlers:        fosite.TokenEndpointHandlers{codeGrant{p}, refreshGrant{p}, machineGrant{p}},
+		TokenEndpointHandlers:        fosite.TokenEndpointHandlers{codeGrant{p}, refreshGrant{p}, machineGrant{p}, exchangeGrant{p}},
 		RevocationHandlers:           fosite.RevocationHandlers{revoker{p}},
+	}
+	for _, g := range p.deferredGrants() {
+		p.settings.TokenEndpointHandlers = append(p.settings.TokenEndpointHandlers, g)
 	}
 	if config.Redeem != nil {
 		p.settings.TokenEndpointHandlers = append(p.settings.TokenEndpointHandlers, offerGrant{p})
@@ -121,6 +124,7 @@ func (p *Provider) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS())
 	r.Handle(http.MethodPost, "/oidc/userinfo", web.Bearer, p.userinfo, web.CORS(), web.MaxBody(maxBody))
 	p.accountRoutes(r)
+	p.deviceRoutes(r)
 	p.flow.Routes(r)
 }
 

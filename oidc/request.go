@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/ory/fosite"
 
 	"github.com/plinth-id/plinth/registry/auth"
@@ -41,7 +42,11 @@ type asked struct {
 	Hint           string            `json:"hint,omitempty"`
 	UILocales      string            `json:"ui_locales,omitempty"`
 	Prompt         []string          `json:"prompt,omitempty"`
-	MaxAge         *int              `json:"max_age,omitempty"` // seconds
+	MaxAge         *int              `json:"max_age,omitempty"`      // seconds
+	Deferred       string            `json:"deferred,omitempty"`     // id of the question that is answered here for elsewhere
+	Person         uuid.UUID         `json:"person,omitzero"`        // this one, or no login
+	Binding        string            `json:"binding,omitempty"`      // what the client says there
+	Notification   string            `json:"notification,omitempty"` // by what the client knows that it is we who tell it
 }
 
 const maxParameter = 2048

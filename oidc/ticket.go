@@ -67,7 +67,7 @@ type access struct {
 	Client   string    `json:"c,omitempty"` // none: a wallet that we do not know
 	Expires  int64     `json:"e"`
 	Issued   int64     `json:"t"`
-	Scopes   []string  `json:"s,omitempty"` // of a token without a grant, or with less than its grant
+	Scopes   []string  `json:"s"`           // of a token without a grant, or with less than its grant; nil: those of the grant
 	Audience []string  `json:"a,omitempty"` // empty: our own endpoints
 	JKT      string    `json:"k,omitempty"` // thumbprint of the key that it is bound to
 	X5T      string    `json:"x,omitempty"` // or of the certificate

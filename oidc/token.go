@@ -97,7 +97,10 @@ func unknownGrant(form url.Values) error {
 }
 
 func (p *Provider) grantTypes() []string {
-	types := []string{codeGrantType, refreshGrantType, machineGrantType}
+	types := []string{codeGrantType, refreshGrantType, machineGrantType, exchangeGrantType}
+	for _, g := range p.deferredGrants() {
+		types = append(types, g.grantType)
+	}
 	if p.Redeem != nil {
 		types = append(types, offerGrantType)
 	}

@@ -58,6 +58,14 @@ type world struct {
 	uin      string
 	offers   map[string]string // pre-authorized code → transaction code
 	rp       rp
+	mu       sync.Mutex
+	sent     []notify.Message
+}
+
+func (w *world) keep(m notify.Message) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = append(w.sent, m)
 }
 
 // rp is a client of the provider, with its key.
@@ -88,7 +96,7 @@ func open(t *testing.T) *world {
 	must(t, err)
 	people, err := registry.New(registry.Config{Pool: w.pool, Ring: w.ring, Schema: registry.DefaultSchema(), UINDigits: 10, Now: w.now})
 	must(t, err)
-	queue := func(context.Context, pgx.Tx, notify.Message) error { return nil }
+	queue := func(_ context.Context, _ pgx.Tx, m notify.Message) error { w.keep(m); return nil }
 	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Offers: func(notify.Channel) bool { return true }, Demo: true, Now: w.now})
 	must(t, err)
 	w.partners, err = partner.New(partner.Config{Pool: w.pool, Now: w.now})

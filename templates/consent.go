@@ -12,6 +12,7 @@ type Consent struct {
 	Voluntary   []ConsentClaim // which the person may leave out
 	Credentials []string       // what documents it gets, in words
 	Days        int            // how long the answer is remembered
+	Binding     string         // what the client says elsewhere, for the person to compare
 	Offline     bool           // it may look again while the person is away
 }
 

@@ -20,6 +20,8 @@ var (
 		Positions: []string{"rightThumb", "rightIndex", "rightMiddle", "rightRing", "rightLittle", "leftThumb", "leftIndex", "leftMiddle", "leftRing", "leftLittle", "leftEye", "rightEye", "face"}})
 	_ = example(LoginPasskey{LoginStep: step("passkey"), Options: `{"publicKey":{}}`})
 	_ = example(Account{Changed: "withdrawn", Consents: []AccountConsent{{ID: "i", Client: "Ministry", Claims: []string{"name"}, Given: "2026-01-01", Ends: "2026-02-01", Active: true}, {Client: "x"}}})
+	_ = example(Device{Kind: "ciba", Code: "BCDF-GHJK", Wrong: true})
+	_ = example(DeviceDone{Denied: true})
 	_ = example(Logout{Client: "Ministry", ClientID: "c", To: "https://rp.example/out", State: "s"})
 	_ = example(LoggedOut{Client: "Ministry", Link: "https://rp.example"})
 	_ = example(Consent{LoginStep: step(""), Days: 30, Offline: true, Purpose: "To pay taxes", Policy: "https://rp.example/policy", Credentials: []string{"national-id"},

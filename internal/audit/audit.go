@@ -53,6 +53,7 @@ const (
 	CodeReplayed        Event = "code-replayed"
 	RefreshReplayed     Event = "refresh-replayed"
 	ConsentWithdrawn    Event = "consent-withdrawn"
+	LoginCalled         Event = "login-called"
 	SessionEnded        Event = "session-ended"
 	CredentialOffered   Event = "credential-offered"
 	CredentialIntended  Event = "credential-intended"

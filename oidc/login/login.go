@@ -47,6 +47,7 @@ type Asked struct {
 	Offline     bool     // the client may look again while the person is away
 	ACR         []string // how strong the login is to be: one of these
 	Must        bool     // or it is to fail
+	Binding     string   // what the client says elsewhere, for the person to compare
 	Sandbox     bool
 }
 

@@ -84,7 +84,7 @@ func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language, step t
 	if err != nil {
 		return nil, err
 	}
-	page := templates.Consent{LoginStep: step, Days: v.asked.Days, Offline: v.asked.Offline, Purpose: v.asked.Purpose(l.BCP47), Policy: v.asked.Policy, Logo: logo(v.asked.Logo)}
+	page := templates.Consent{LoginStep: step, Days: v.asked.Days, Offline: v.asked.Offline, Binding: v.asked.Binding, Purpose: v.asked.Purpose(l.BCP47), Policy: v.asked.Policy, Logo: logo(v.asked.Logo)}
 	for _, claim := range v.asked.Claims {
 		value, has := told[claim.Name]
 		shown := templates.ConsentClaim{Name: claim.Name, Value: value, Purpose: claim.Purpose, Verified: claim.Verified}

@@ -93,3 +93,20 @@ CREATE TABLE oidc_rehearsal (
 	last_at  timestamptz NOT NULL,
 	PRIMARY KEY (client, rule)
 );
+
+-- Questions of clients that are answered elsewhere than where they were asked: on
+-- another device (RFC 8628), or on the person's own after a call (CIBA).
+CREATE TABLE oidc_deferred (
+	id         uuid PRIMARY KEY,     -- of the grant that comes of it
+	kind       text NOT NULL CHECK (kind IN ('device', 'ciba')),
+	client     text NOT NULL,
+	code_hash  bytea UNIQUE,         -- keyed, of what the person enters or follows
+	sealed     bytea NOT NULL,       -- the request as judged
+	state      text NOT NULL CHECK (state IN ('waiting', 'allowed', 'denied', 'done')),
+	pause      integer NOT NULL,     -- seconds between two questions whether it is done
+	polled_at  timestamptz,
+	ping_at    timestamptz,          -- when the client is to be told; null: it asks
+	pings      integer NOT NULL DEFAULT 0,
+	expires_at timestamptz NOT NULL
+);
+CREATE INDEX oidc_deferred_ping ON oidc_deferred (ping_at) WHERE ping_at IS NOT NULL;
