@@ -124,6 +124,12 @@ func (p *Provider) begin(c *gin.Context, asking client, a asked) error {
 
 // enter opens a visit.
 func (p *Provider) enter(c *gin.Context, asking client, a asked, v login.Visit) error {
+	if done, err := p.rehearse(c, asking, a); done || err != nil {
+		if v.Kept != nil && err == nil {
+			_, err = forget(c, p.Pool, v.Kept)
+		}
+		return err
+	}
 	stay, err := p.stay(c)
 	if err != nil {
 		return err

@@ -115,7 +115,7 @@ func (p *Provider) consent(ctx context.Context, tx pgx.Tx, m permission, grant a
 	if err := insertConsent(ctx, tx, g); err != nil {
 		return g, err
 	}
-	if first && !m.client.Sandbox {
+	if first {
 		if err := p.Desk.Tell(ctx, tx, grant.Person(), "notice.first", m.client.named); err != nil {
 			return g, err
 		}

@@ -53,7 +53,7 @@ func (p *Provider) recall(ctx context.Context, v login.Visit) (login.Asked, erro
 		return login.Asked{}, err
 	}
 	shown := login.Asked{Client: c.ID, Name: c.named, Logo: c.LogoURI, Policy: c.PolicyURI, Purpose: c.purposeIn, Redirect: a.Redirect,
-		Credentials: a.Configurations, Days: int(c.consentLife() / (24 * time.Hour)), Offline: slices.Contains(a.Scopes, offline), Binding: a.Binding, ACR: a.ACR, Must: a.MustACR, Sandbox: c.Sandbox}
+		Credentials: a.Configurations, Days: int(c.consentLife() / (24 * time.Hour)), Offline: slices.Contains(a.Scopes, offline), Binding: a.Binding, ACR: a.ACR, Must: a.MustACR, Sandbox: p.Sandbox}
 	for _, d := range a.Details {
 		if d.Type != credentialDetail {
 			shown.Details = append(shown.Details, d.Type)

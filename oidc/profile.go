@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/registry/partner"
 )
 
@@ -18,8 +19,8 @@ type Lapse struct {
 }
 
 // Readiness lists what a client would fail by under the profile that it rehearses.
-func (p *Provider) Readiness(ctx context.Context, client string) ([]Lapse, error) {
-	return rehearsed(ctx, p.Pool, client)
+func Readiness(ctx context.Context, db postgres.DB, client string) ([]Lapse, error) {
+	return rehearsed(ctx, db, client)
 }
 
 // demand refuses what the client's profile forbids. What only the profile that it

@@ -57,6 +57,7 @@ type Config struct {
 	MTLS             *url.URL                                             // where clients connect with certificates
 	Federated        func(ctx context.Context, entity string) error       // registers a client of a federation
 	Emit             func(ctx context.Context, tx pgx.Tx, s Signal) error // tells relying parties
+	Sandbox          bool                                                 // a demonstration, which does as hints of relying parties say
 	Now              func() time.Time
 }
 

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/keys"
+	"github.com/plinth-id/plinth/oidc"
 )
 
 // onGround runs do on the data of this machine and closes it again.
@@ -74,10 +76,26 @@ type clientCommand struct {
 	Add struct {
 		File string `short:"f" default:"-" help:"RFC 7591 metadata (JSON); - for standard input."`
 	} `cmd:"" help:"Register a relying party."`
-	List    struct{} `cmd:"" help:"List the relying parties."`
+	List struct{} `cmd:"" help:"List the relying parties."`
+	Show struct {
+		ID string `arg:""`
+	} `cmd:"" help:"Show a relying party, with what must be seen to."`
+	Update struct {
+		ID   string `arg:""`
+		File string `short:"f" default:"-" help:"New RFC 7591 metadata (JSON); - for standard input."`
+	} `cmd:"" help:"Put new metadata in the place of the old."`
+	Readiness struct {
+		ID string `arg:""`
+	} `cmd:"" help:"Show what would fail under the profile that a relying party rehearses."`
+	Secret struct {
+		ID string `arg:""`
+	} `cmd:"" help:"Give a relying party a new secret; the old one is good for another week."`
 	Disable struct {
 		ID string `arg:""`
 	} `cmd:"" help:"Shut a relying party out at once."`
+	Enable struct {
+		ID string `arg:""`
+	} `cmd:"" help:"Let a relying party in again."`
 	Rotate struct {
 		ID   string `arg:""`
 		JWKS string `required:"" help:"File with the new JWKS; - for standard input."`
@@ -97,6 +115,23 @@ func (c *clientCommand) Run(ctx context.Context, settings lazySettings, at chose
 		case "list":
 			clients, err := g.partners.List(ctx)
 			return shown(clients, err)
+		case "show":
+			client, err := g.partners.Client(ctx, g.pool, c.Show.ID)
+			return shown(map[string]any{"client": client, "warnings": client.Warnings(time.Now())}, err)
+		case "update":
+			raw, err := input(c.Update.File, 256<<10)
+			if err != nil {
+				return err
+			}
+			client, err := g.partners.Update(ctx, c.Update.ID, raw)
+			return shown(client, err)
+		case "readiness":
+			return c.readiness(ctx, g)
+		case "secret":
+			secret, err := g.partners.RotateSecret(ctx, c.Secret.ID)
+			return shown(map[string]any{"client_id": c.Secret.ID, "client_secret": secret}, err)
+		case "enable":
+			return shown(map[string]any{"client_id": c.Enable.ID, "disabled": false}, g.partners.Enable(ctx, c.Enable.ID))
 		case "disable":
 			return shown(map[string]any{"client_id": c.Disable.ID, "disabled": true}, g.partners.Disable(ctx, c.Disable.ID))
 		}
@@ -106,6 +141,15 @@ func (c *clientCommand) Run(ctx context.Context, settings lazySettings, at chose
 		}
 		return shown(map[string]any{"client_id": c.Rotate.ID, "rotated": true}, g.partners.Rotate(ctx, c.Rotate.ID, raw))
 	})
+}
+
+func (c *clientCommand) readiness(ctx context.Context, g *ground) error {
+	client, err := g.partners.Client(ctx, g.pool, c.Readiness.ID)
+	if err != nil {
+		return err
+	}
+	lapses, err := oidc.Readiness(ctx, g.pool, client.ID)
+	return shown(map[string]any{"client_id": client.ID, "plinth_profile": client.Profile, "plinth_shadow_profile": client.Rehearsed, "lapses": lapses}, err)
 }
 
 func shown(v any, err error) error {

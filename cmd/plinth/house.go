@@ -27,6 +27,7 @@ import (
 	"github.com/plinth-id/plinth/oidc/keyset"
 	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/registry/enrol"
+	"github.com/plinth-id/plinth/registry/partner"
 	"github.com/plinth-id/plinth/registry/place"
 )
 
@@ -127,7 +128,7 @@ var machineScopes = []string{"ssf.manage", "ssf.read"}
 // other one question: whose token is this, and whose code is this.
 func (h *house) buildCredentials() (err error) {
 	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.partners.Client, Issuer: h.URL,
-		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes,
+		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Sandbox: h.demo,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
 		}, CredentialScopes: credentials.Scopes()})
@@ -208,6 +209,7 @@ func (h *house) buildRouter() error {
 	h.guards()
 	h.doors()
 	h.places.Routes(h.router)
+	h.partners.Routes(h.router, partner.Doors{Base: h.URL.String(), Readiness: func(ctx context.Context, client string) (any, error) { return oidc.Readiness(ctx, h.pool, client) }})
 	h.office.Routes(h.router)
 	h.provider.Routes(h.router)
 	h.issuer.Routes(h.router)

@@ -36,7 +36,6 @@ type Kept struct {
 	Name           string          `json:"client_name"`
 	Profile        Profile         `json:"plinth_profile"`
 	Rehearsed      Profile         `json:"plinth_shadow_profile,omitempty"` // what would fail under it is noted
-	Sandbox        bool            `json:"plinth_sandbox,omitempty"`        // it meets invented people only
 	Purpose        Purpose         `json:"purpose,omitzero"`
 	LogoURI        string          `json:"logo_uri,omitempty"`
 	ClientURI      string          `json:"client_uri,omitempty"`
