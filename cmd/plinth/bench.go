@@ -15,6 +15,7 @@ type benchCommand struct {
 	Enrol      benchEnrol      `cmd:"" help:"Enrolments: from a submitted packet to a UIN."`
 	Population benchPopulation `cmd:"" help:"A population through the whole pipeline, with some who come twice."`
 	Login      benchLogin      `cmd:"" help:"Logins: authorize, one-time code, consent, token, userinfo."`
+	OIDC       benchOIDC       `cmd:"" name:"oidc" help:"What relying parties do, each by itself: logins by each profile, tokens, userinfo."`
 	Issue      benchIssue      `cmd:"" help:"Credentials: token, nonce, key proof, credential (OpenID4VCI)."`
 	Biometrics benchBiometrics `cmd:"" help:"The engine: errors on sets of prints, times of its parts; writes a report."`
 	Gallery    benchGallery    `cmd:"" help:"Searches of one person among many, by minutiae of nobody."`
