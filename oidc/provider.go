@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/ory/fosite"
 
+	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
@@ -73,6 +74,7 @@ type Provider struct {
 	signers  signers
 	lapses   lapses
 	waking   chan struct{}
+	readings *audit.Batch // entries of who was read about
 }
 
 // New makes a Provider.
@@ -86,7 +88,7 @@ func New(config Config) (*Provider, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	p := &Provider{Config: config, issuer: config.Issuer.String(), waking: make(chan struct{}, 1)}
+	p := &Provider{Config: config, issuer: config.Issuer.String(), waking: make(chan struct{}, 1), readings: audit.NewBatch(config.Pool)}
 	p.sets = keyset.New(config.HTTP, config.Now)
 	p.proofs = dpop.Judge{Key: config.Ring.PRF, Now: config.Now}
 	p.settings = &fosite.Config{

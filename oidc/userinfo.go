@@ -197,7 +197,7 @@ func (p *Provider) userinfo(c *gin.Context) error {
 }
 
 func (p *Provider) recordReleased(ctx context.Context, person uuid.UUID, client string, claims map[string]any) error {
-	return audit.Append(ctx, p.Pool, audit.Entry{Event: audit.ClaimsReleased, Person: person, Actor: "client:" + client,
+	return p.readings.Append(ctx, audit.Entry{Event: audit.ClaimsReleased, Person: person, Actor: "client:" + client,
 		Details: map[string]string{"claims": strings.Join(slices.Sorted(maps.Keys(claims)), " ")}})
 }
 

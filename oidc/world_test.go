@@ -111,7 +111,7 @@ func open(t *testing.T) *world {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	issuer := &url.URL{Scheme: "http", Host: ln.Addr().String()}
-	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Client, Issuer: issuer, HTTP: http.DefaultClient,
+	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Known, Issuer: issuer, HTTP: http.DefaultClient,
 		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Now: w.now})
 	must(t, err)
 	router := web.New(web.Config{Public: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,7 +111,7 @@ func ClaimNames() []string {
 // left out. With locales, name#fra stands beside name for each further language
 // that was asked for.
 func (r *Registry) Claims(ctx context.Context, db postgres.DB, person uuid.UUID, names, locales []string) (map[string]any, error) {
-	i, err := r.Read(ctx, db, person)
+	i, err := r.read(ctx, db, person, slices.Contains(names, "picture"))
 	if err != nil {
 		return nil, err
 	}

@@ -173,11 +173,15 @@ func (r *Registry) assignedTo(ctx context.Context, tx pgx.Tx, application uuid.U
 
 // Read opens an identity.
 func (r *Registry) Read(ctx context.Context, db postgres.DB, person uuid.UUID) (Identity, error) {
+	return r.read(ctx, db, person, true)
+}
+
+func (r *Registry) read(ctx context.Context, db postgres.DB, person uuid.UUID, portrait bool) (Identity, error) {
 	key, err := r.key(ctx, db, person)
 	if err != nil {
 		return Identity{}, err
 	}
-	row, err := readIdentity(ctx, db, person)
+	row, err := readIdentity(ctx, db, person, portrait)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Identity{}, errUnknown
 	}

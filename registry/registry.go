@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,7 +32,10 @@ type Config struct {
 }
 
 // Registry is the identity repository.
-type Registry struct{ Config }
+type Registry struct {
+	Config
+	names pairwiseNames
+}
 
 // New makes a Registry.
 func New(c Config) (*Registry, error) {
@@ -44,7 +48,7 @@ func New(c Config) (*Registry, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Registry{c}, nil
+	return &Registry{Config: c}, nil
 }
 
 // Status is where an identity stands in its life.
@@ -145,6 +149,9 @@ func (r *Registry) Pairwise(ctx context.Context, db postgres.DB, sector string, 
 	if err != nil {
 		return "", err
 	}
+	if token := r.names.get(row); token != "" {
+		return token, nil
+	}
 	sealed, err := readPairwise(ctx, db, row)
 	if errors.Is(err, pgx.ErrNoRows) {
 		token := encodePairwise(r.Ring.PRF("pairwise", []byte(sector), person[:]))
@@ -157,5 +164,31 @@ func (r *Registry) Pairwise(ctx context.Context, db postgres.DB, sector string, 
 		return "", fmt.Errorf("reading a pairwise name: %w", err)
 	}
 	token, err := key.Open(sealed, pairwisePlace(row))
+	if err == nil {
+		r.names.put(row, string(token))
+	}
 	return string(token), err
+}
+
+// pairwiseNames are those that were read not long ago: they never change.
+type pairwiseNames struct {
+	mu   sync.Mutex
+	kept map[string]string
+}
+
+const maxPairwise = 50_000
+
+func (n *pairwiseNames) get(row []byte) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.kept[string(row)]
+}
+
+func (n *pairwiseNames) put(row []byte, token string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.kept == nil || len(n.kept) >= maxPairwise {
+		n.kept = make(map[string]string)
+	}
+	n.kept[string(row)] = token
 }

@@ -45,9 +45,10 @@ func personOf(ctx context.Context, db postgres.DB, application uuid.UUID) (perso
 	return person, err
 }
 
-func readIdentity(ctx context.Context, db postgres.DB, person uuid.UUID) (r identityRow, err error) {
+// readIdentity leaves the portrait, by far the largest part, where it is unless it is wanted.
+func readIdentity(ctx context.Context, db postgres.DB, person uuid.UUID, portrait bool) (r identityRow, err error) {
 	r.Person = person
-	err = db.QueryRow(ctx, `SELECT uin, fields, portrait, status, schema, updated_at FROM registry_identity WHERE person = $1`, person).
+	err = db.QueryRow(ctx, `SELECT uin, fields, CASE WHEN $2 THEN portrait END, status, schema, updated_at FROM registry_identity WHERE person = $1`, person, portrait).
 		Scan(&r.UIN, &r.Fields, &r.Portrait, &r.Status, &r.Schema, &r.At)
 	return r, err
 }

@@ -127,7 +127,7 @@ var machineScopes = []string{"ssf.manage", "ssf.read"}
 // buildCredentials builds the provider and the issuer, each of which asks the
 // other one question: whose token is this, and whose code is this.
 func (h *house) buildCredentials() (err error) {
-	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.partners.Client, Issuer: h.URL,
+	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.partners.Known, Issuer: h.URL,
 		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Sandbox: h.demo,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)

@@ -25,6 +25,21 @@ func insert(ctx context.Context, db postgres.DB, e Entry, details string) error 
 	return err
 }
 
+// insertAll writes several entries in one statement.
+func insertAll(ctx context.Context, db postgres.DB, all []waiting) error {
+	n := len(all)
+	ids, people := make([]uuid.UUID, n), make([]*uuid.UUID, n)
+	events, actors, subjects, details := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, w := range all {
+		ids[i], people[i], events[i], actors[i], subjects[i], details[i] = uuid.New(), w.person(), string(w.entry.Event), w.entry.Actor, w.entry.Subject, w.details
+	}
+	_, err := db.Exec(ctx, `WITH written AS (
+			INSERT INTO audit_entry (id, event, person, actor, subject, details, at)
+			SELECT t.*, clock_timestamp() FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[]) AS t RETURNING id)
+		INSERT INTO audit_pending (entry) SELECT id FROM written`, ids, events, people, actors, subjects, details)
+	return err
+}
+
 // lead makes this transaction the one that sequences ("audit" in ASCII).
 func lead(ctx context.Context, tx pgx.Tx) (leads bool, err error) {
 	err = tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, 0x6175646974).Scan(&leads)

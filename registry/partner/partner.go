@@ -123,7 +123,10 @@ type Config struct {
 }
 
 // Directory knows the relying parties.
-type Directory struct{ Config }
+type Directory struct {
+	Config
+	recent cache
+}
 
 // New makes a Directory.
 func New(c Config) (*Directory, error) {
@@ -133,7 +136,7 @@ func New(c Config) (*Directory, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Directory{c}, nil
+	return &Directory{Config: c}, nil
 }
 
 var errUnknown = fault.New(fault.NotFound, "There is no relying party with this client_id. List them to see who there are.").Named("client-unknown")
@@ -180,6 +183,7 @@ func (d *Directory) Vouched(ctx context.Context, db postgres.DB, id string, meta
 		return err
 	}
 	c.Expires = &expires
+	defer d.forget(id)
 	done, err := upsertVouched(ctx, db, c, d.Now())
 	if err != nil {
 		return fmt.Errorf("registering client %s of a federation: %w", id, err)
@@ -227,6 +231,7 @@ func (d *Directory) able(ctx context.Context, event audit.Event, id string, disa
 
 // change does one change and records it; nothing changed is fault NotFound.
 func (d *Directory) change(ctx context.Context, event audit.Event, id string, do func(tx pgx.Tx) (bool, error)) error {
+	defer d.forget(id)
 	return postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) error {
 		done, err := do(tx)
 		if err != nil {

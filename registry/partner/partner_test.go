@@ -96,7 +96,7 @@ func TestClientIDIsTakenOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range errs {
 		raw := good(t, map[string]any{"client_name": fmt.Sprint("Portal ", i)})
-		d := &Directory{Config{Pool: d.Pool, Now: time.Now}}
+		d := &Directory{Config: Config{Pool: d.Pool, Now: time.Now}}
 		wg.Go(func() { _, errs[i] = d.Add(t.Context(), raw) })
 	}
 	wg.Wait()
