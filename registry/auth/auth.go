@@ -9,7 +9,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/evidence"
+	"github.com/plinth-id/plinth/biometrics/face"
 	"github.com/plinth-id/plinth/biometrics/sbi"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -35,6 +38,7 @@ type Config struct {
 	Queue    func(ctx context.Context, tx pgx.Tx, m notify.Message) error // notify.Sender.Queue
 	Offers   func(notify.Channel) bool                                    // notify.Sender.Offers
 	Policy   evidence.Policy                                              // what is asked of samples; the zero one asks for nothing
+	Face     face.Engine                                                  // nil: no faces are judged
 	Demo     bool                                                         // every code is 111111
 	Now      func() time.Time                                             // nil means time.Now
 }
@@ -42,7 +46,7 @@ type Config struct {
 // Desk proves who people are.
 type Desk struct {
 	Config
-	images *semaphore.Weighted // of fingers, which take much time and memory to read
+	images *semaphore.Weighted // which take much time and memory to read
 }
 
 // New makes a Desk.
@@ -94,12 +98,6 @@ type Sent struct {
 // The one answer to a failed attempt, whatever failed (ASVS 6.3.8).
 var errRefused = fault.New(fault.Denied, "The number and what you gave with it do not fit together. Check both and try again.").Named("login-refused")
 
-// errShown says that somebody has logged in with this very image.
-var errShown = fault.New(fault.Invalid, "This image of a finger was used before. Capture the finger again.").Named("finger-shown-before")
-
-// errUnproven says that nobody vouches for how a finger was captured.
-var errUnproven = fault.New(fault.Invalid, "This finger was not captured as it must be. Use a scanner that this service accepts, or log in another way.").Named("finger-unproven")
-
 // errWait says that a budget is used up.
 var errWait = fault.New(fault.Busy, "There were too many attempts. Wait an hour, use a device on which you have logged in before, or log in another way.").Named("rate-limited")
 
@@ -141,53 +139,89 @@ func transaction(client, id string) []byte {
 	return sum[:]
 }
 
-// Verify judges an attempt. The fault is Denied with one sentence whatever was
-// wrong, Busy when a budget is used up, Invalid when an image cannot be used.
-func (d *Desk) Verify(ctx context.Context, a Attempt) (Proof, error) {
-	if a.Transaction == "" || (a.Code == "") == (len(a.Finger) == 0) {
-		return Proof{}, fault.New(fault.Invalid, "Enter the code, or give a finger.")
+// method is the one kind of evidence that an attempt brings.
+func (a Attempt) method() (Method, error) {
+	given := map[Method]bool{ByCode: a.Code != "", ByPIN: a.PIN != "", ByPassword: a.Password != "", ByKnowledge: len(a.Knowledge) > 0,
+		ByFinger: len(a.Finger) > 0, ByIris: len(a.Eye) > 0, ByFace: len(a.Face) > 0, ByPasskey: len(a.Passkey) > 0, ByWallet: len(a.Wallet) > 0}
+	maps.DeleteFunc(given, func(_ Method, is bool) bool { return !is })
+	if a.Transaction == "" || len(given) != 1 {
+		return "", fault.New(fault.Invalid, "Give one proof of who you are, and one only: a code, for example, or a finger.")
 	}
-	if a.Code != "" {
-		return d.verify(ctx, a, d.codeFits(a))
-	}
-	// Reading an image is work for the processor: before the transaction, and not
-	// at all where the budgets are used up.
-	if err := d.welcome(ctx, a); err != nil {
-		return Proof{}, err
-	}
-	rule := d.Policy.Rule(evidence.Login, biometrics.Finger)
-	if err := rule.Admit(a.Captured); err != nil {
-		return Proof{}, errUnproven.At("finger", err.Error())
-	}
-	probe, err := d.readInTurn(ctx, a.Finger)
-	if err != nil {
-		return Proof{}, err
-	}
-	return d.verify(ctx, a, d.fingerFits(a, probe))
+	return slices.Collect(maps.Keys(given))[0], nil
 }
 
-// welcome refuses a finger that would not be judged.
-func (d *Desk) welcome(ctx context.Context, a Attempt) error {
+// Offered lists the methods that this deployment can judge at all, the weakest first.
+func (d *Desk) Offered() []Method {
+	var offered []Method
+	if d.Offers(notify.SMS) || d.Offers(notify.Mail) {
+		offered = append(offered, ByCode)
+	}
+	offered = append(offered, ByFinger, ByIris)
+	if d.Face != nil {
+		offered = append(offered, ByFace)
+	}
+	return offered
+}
+
+// Verify judges an attempt. The fault is Denied with one sentence whatever was
+// wrong, Busy when a budget is used up, Invalid when what was given cannot be used.
+func (d *Desk) Verify(ctx context.Context, a Attempt) (Proof, error) {
+	method, err := a.method()
+	if err != nil {
+		return Proof{}, err
+	}
+	f, err := d.factor(ctx, a, method)
+	if err != nil {
+		return Proof{}, err
+	}
+	f.method = method
+	return d.verify(ctx, a, f)
+}
+
+func (d *Desk) factor(ctx context.Context, a Attempt, method Method) (factor, error) {
+	switch method {
+	case ByCode:
+		return d.codeFits(a), nil
+	case ByFinger:
+		return d.fingerFits(ctx, a)
+	case ByIris:
+		return d.eyeFits(ctx, a)
+	case ByFace:
+		return d.faceFits(ctx, a)
+	}
+	return factor{}, notOffered(method)
+}
+
+func notOffered(method Method) *fault.Fault {
+	return fault.New(fault.Invalid, "A "+string(method)+" is not offered here. Log in another way.").Named(string(method) + "-not-offered")
+}
+
+// welcome refuses evidence that would not be judged, before it makes work: what the
+// processor must do for a finger or a PIN comes before the transaction, and not at
+// all where the budgets are used up.
+func (d *Desk) welcome(ctx context.Context, a Attempt, method Method) (claimed, error) {
 	who, err := d.claim(ctx, d.Pool, a.Identifier)
 	if err != nil {
-		return err
+		return claimed{}, err
 	}
-	for _, b := range d.guesses(who.person, a, string(ByFinger)) {
+	for _, b := range d.guesses(who.person, a, string(method)) {
 		free, err := isFree(ctx, d.Pool, b, d.Now())
 		if err != nil {
-			return fmt.Errorf("reading a limit: %w", err)
+			return claimed{}, fmt.Errorf("reading a limit: %w", err)
 		}
 		if !free {
-			return errWait
+			return claimed{}, errWait
 		}
 	}
-	return nil
+	return who, nil
 }
 
 // factor judges one kind of evidence within the transaction of the attempt.
 type factor struct {
 	method Method
-	once   []byte // token of what passes only once; nil: as often as one likes
+	who    func(ctx context.Context, tx pgx.Tx) (claimed, error) // nil: whose number it is
+	once   []byte                                                // token of what passes only once; nil: as often as one likes
+	shown  *fault.Fault                                          // says that it has passed before
 	// unfit tells why the evidence does not fit, for the audit; empty: it fits.
 	unfit func(ctx context.Context, tx pgx.Tx, who claimed) (string, error)
 }
@@ -195,11 +229,14 @@ type factor struct {
 // verify spends the budgets, judges, and records the outcome, in one
 // transaction that commits whether the attempt passes or not.
 func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
+	if f.who == nil {
+		f.who = func(ctx context.Context, tx pgx.Tx) (claimed, error) { return d.claim(ctx, tx, a.Identifier) }
+	}
 	var proof Proof
 	var refusal error
 	err := postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) error {
 		proof, refusal = Proof{}, nil
-		who, err := d.claim(ctx, tx, a.Identifier)
+		who, err := f.who(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -226,7 +263,7 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 				return fmt.Errorf("remembering a login's image: %w", err)
 			}
 			if !first {
-				refusal = errShown
+				refusal = f.shown
 				return d.recordRefused(ctx, tx, a, who, "shown-before")
 			}
 		}

@@ -157,7 +157,7 @@ func (d *Desk) codeFits(a Attempt) factor {
 		}
 		return r
 	}, a.Code)
-	return factor{method: ByCode, unfit: func(ctx context.Context, tx pgx.Tx, who claimed) (string, error) {
+	return factor{unfit: func(ctx context.Context, tx pgx.Tx, who claimed) (string, error) {
 		in := transaction(a.Client, a.Transaction)
 		spent, err := spendCode(ctx, tx, in, who.person, d.mac(who.person, code), d.Now())
 		if err != nil {

@@ -194,7 +194,7 @@ func template(t *testing.T, name string) []byte {
 	t.Helper()
 	probe, err := readFinger(print(t, name))
 	must(t, err)
-	return probe.Marshal()
+	return probe.found.Marshal()
 }
 
 // withFingers is somebody whose two index fingers are enrolled.
