@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/evidence"
@@ -47,6 +48,7 @@ type Config struct {
 type Desk struct {
 	Config
 	images *semaphore.Weighted // which take much time and memory to read
+	hashes *semaphore.Weighted // of PINs and passwords, likewise
 }
 
 // New makes a Desk.
@@ -57,7 +59,8 @@ func New(c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Desk{c, semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}, nil
+	atOnce := int64(runtime.GOMAXPROCS(0))
+	return &Desk{c, semaphore.NewWeighted(atOnce), semaphore.NewWeighted(atOnce)}, nil
 }
 
 // Attempt is evidence that somebody is who they say: a number and one kind of
@@ -152,7 +155,7 @@ func (a Attempt) method() (Method, error) {
 
 // Offered lists the methods that this deployment can judge at all, the weakest first.
 func (d *Desk) Offered() []Method {
-	var offered []Method
+	offered := []Method{ByPIN, ByPassword}
 	if d.Offers(notify.SMS) || d.Offers(notify.Mail) {
 		offered = append(offered, ByCode)
 	}
@@ -182,6 +185,10 @@ func (d *Desk) factor(ctx context.Context, a Attempt, method Method) (factor, er
 	switch method {
 	case ByCode:
 		return d.codeFits(a), nil
+	case ByPIN:
+		return d.secretFits(ctx, a, ByPIN, digits(a.PIN))
+	case ByPassword:
+		return d.secretFits(ctx, a, ByPassword, norm.NFKC.String(a.Password))
 	case ByFinger:
 		return d.fingerFits(ctx, a)
 	case ByIris:
