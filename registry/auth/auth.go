@@ -42,6 +42,9 @@ type Config struct {
 	Face     face.Engine                                                  // nil: no faces are judged
 	Demo     bool                                                         // every code is 111111
 	Now      func() time.Time                                             // nil means time.Now
+	// Knowledge names the fields of the identity that a person must know together;
+	// none: the full name and the date of birth.
+	Knowledge []string
 }
 
 // Desk proves who people are.
@@ -58,6 +61,12 @@ func New(c Config) (*Desk, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if len(c.Knowledge) == 0 {
+		c.Knowledge = []string{"fullName", "dateOfBirth"}
+	}
+	if len(c.Knowledge) > mostFields {
+		return nil, fmt.Errorf("auth: at most %d fields can be asked, not %d", mostFields, len(c.Knowledge))
 	}
 	atOnce := int64(runtime.GOMAXPROCS(0))
 	return &Desk{c, semaphore.NewWeighted(atOnce), semaphore.NewWeighted(atOnce)}, nil
@@ -155,7 +164,7 @@ func (a Attempt) method() (Method, error) {
 
 // Offered lists the methods that this deployment can judge at all, the weakest first.
 func (d *Desk) Offered() []Method {
-	offered := []Method{ByPIN, ByPassword}
+	offered := []Method{ByKnowledge, ByPIN, ByPassword}
 	if d.Offers(notify.SMS) || d.Offers(notify.Mail) {
 		offered = append(offered, ByCode)
 	}
@@ -189,6 +198,8 @@ func (d *Desk) factor(ctx context.Context, a Attempt, method Method) (factor, er
 		return d.secretFits(ctx, a, ByPIN, digits(a.PIN))
 	case ByPassword:
 		return d.secretFits(ctx, a, ByPassword, norm.NFKC.String(a.Password))
+	case ByKnowledge:
+		return d.knowledgeFits(a)
 	case ByFinger:
 		return d.fingerFits(ctx, a)
 	case ByIris:
