@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"runtime"
 	"slices"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -45,6 +47,9 @@ type Config struct {
 	// Knowledge names the fields of the identity that a person must know together;
 	// none: the full name and the date of birth.
 	Knowledge []string
+	// Public is where people reach this service, the issuer of its tokens: passkeys and
+	// the signatures of wallets are bound to it. Nil: neither is offered.
+	Public *url.URL
 }
 
 // Desk proves who people are.
@@ -52,6 +57,8 @@ type Desk struct {
 	Config
 	images *semaphore.Weighted // which take much time and memory to read
 	hashes *semaphore.Weighted // of PINs and passwords, likewise
+
+	passkeys *webauthn.WebAuthn // nil: not offered
 }
 
 // New makes a Desk.
@@ -69,7 +76,11 @@ func New(c Config) (*Desk, error) {
 		return nil, fmt.Errorf("auth: at most %d fields can be asked, not %d", mostFields, len(c.Knowledge))
 	}
 	atOnce := int64(runtime.GOMAXPROCS(0))
-	return &Desk{c, semaphore.NewWeighted(atOnce), semaphore.NewWeighted(atOnce)}, nil
+	passkeys, err := relyingParty(c.Public)
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	return &Desk{c, semaphore.NewWeighted(atOnce), semaphore.NewWeighted(atOnce), passkeys}, nil
 }
 
 // Attempt is evidence that somebody is who they say: a number and one kind of
@@ -88,6 +99,8 @@ type Attempt struct {
 	Position  biometrics.Position // of Finger or Eye; empty: any
 	Passkey   []byte              // what navigator.credentials.get gave, as JSON (WebAuthn Level 3, 5.1.2)
 	Wallet    []byte              // what the wallet signed, a JWS
+
+	PasskeyState []byte // what AskPasskey gave with the question that Passkey answers
 
 	Transaction string // the evidence is good for this one only
 	Client      string // who asks
@@ -172,6 +185,9 @@ func (d *Desk) Offered() []Method {
 	if d.Face != nil {
 		offered = append(offered, ByFace)
 	}
+	if d.passkeys != nil {
+		offered = append(offered, ByPasskey)
+	}
 	return offered
 }
 
@@ -206,6 +222,8 @@ func (d *Desk) factor(ctx context.Context, a Attempt, method Method) (factor, er
 		return d.eyeFits(ctx, a)
 	case ByFace:
 		return d.faceFits(ctx, a)
+	case ByPasskey:
+		return d.passkeyFits(a)
 	}
 	return factor{}, notOffered(method)
 }
