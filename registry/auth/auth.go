@@ -101,6 +101,7 @@ type Attempt struct {
 	Wallet    []byte              // what the wallet signed, a JWS
 
 	PasskeyState []byte // what AskPasskey gave with the question that Passkey answers
+	WalletNonce  string // what the wallet was given to sign
 
 	Transaction string // the evidence is good for this one only
 	Client      string // who asks
@@ -188,6 +189,9 @@ func (d *Desk) Offered() []Method {
 	if d.passkeys != nil {
 		offered = append(offered, ByPasskey)
 	}
+	if d.Public != nil {
+		offered = append(offered, ByWallet)
+	}
 	return offered
 }
 
@@ -224,6 +228,8 @@ func (d *Desk) factor(ctx context.Context, a Attempt, method Method) (factor, er
 		return d.faceFits(ctx, a)
 	case ByPasskey:
 		return d.passkeyFits(a)
+	case ByWallet:
+		return d.walletFits(a)
 	}
 	return factor{}, notOffered(method)
 }

@@ -80,3 +80,9 @@ func sweepKeys(ctx context.Context, db postgres.DB, now time.Time) error {
 	_, err := db.Exec(ctx, `DELETE FROM auth_key WHERE expires_at < $1`, now)
 	return err
 }
+
+// clearKey deletes a key that is the person's own already, or has expired.
+func clearKey(ctx context.Context, db postgres.DB, kind Method, lookups [][]byte, person uuid.UUID, now time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM auth_key WHERE lookup = ANY($1) AND kind = $2 AND (person = $3 OR expires_at <= $4)`, lookups, kind, person, now)
+	return err
+}
