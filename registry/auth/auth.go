@@ -246,14 +246,12 @@ func (d *Desk) welcome(ctx context.Context, a Attempt, method Method) (claimed, 
 	if err != nil {
 		return claimed{}, err
 	}
-	for _, b := range d.guesses(who.person, a, string(method)) {
-		free, err := isFree(ctx, d.Pool, b, d.Now())
-		if err != nil {
-			return claimed{}, fmt.Errorf("reading a limit: %w", err)
-		}
-		if !free {
-			return claimed{}, errWait
-		}
+	free, err := allFree(ctx, d.Pool, append(d.guesses(who.person, a, string(method)), d.party(who.person, a)...), d.Now())
+	if err != nil {
+		return claimed{}, fmt.Errorf("reading a limit: %w", err)
+	}
+	if !free {
+		return claimed{}, errWait
 	}
 	return who, nil
 }
@@ -282,8 +280,11 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 		if err != nil {
 			return err
 		}
-		budgets := d.guesses(who.person, a, string(f.method))
-		free, err := spend(ctx, tx, budgets, d.Now())
+		budgets, party := d.guesses(who.person, a, string(f.method)), d.party(who.person, a)
+		free, err := allFree(ctx, tx, party, d.Now())
+		if free {
+			free, err = spend(ctx, tx, budgets, d.Now())
+		}
 		if err != nil {
 			return err
 		}
@@ -291,23 +292,16 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 			refusal = errWait
 			return d.recordRefused(ctx, tx, a, who, "limited")
 		}
-		why, err := f.unfit(ctx, tx, who)
+		why, refused, err := d.judge(ctx, tx, f, who)
 		if err != nil {
 			return err
 		}
-		if why != "" || !who.exists {
-			refusal = errRefused
-			return d.recordRefused(ctx, tx, a, who, cmp.Or(why, string(f.method)))
-		}
-		if f.once != nil {
-			first, err := showOnce(ctx, tx, f.once, d.Now(), d.Now().Add(imageLife))
-			if err != nil {
-				return fmt.Errorf("remembering a login's image: %w", err)
+		if refused != nil {
+			refusal = refused
+			if _, err := spend(ctx, tx, party, d.Now()); err != nil {
+				return err
 			}
-			if !first {
-				refusal = f.shown
-				return d.recordRefused(ctx, tx, a, who, "shown-before")
-			}
+			return d.recordRefused(ctx, tx, a, who, why)
 		}
 		if err := refund(ctx, tx, budgets); err != nil {
 			return err
@@ -319,4 +313,26 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 		return Proof{}, err
 	}
 	return proof, refusal
+}
+
+// judge tells why evidence is refused, for the audit, and what is said of it.
+func (d *Desk) judge(ctx context.Context, tx pgx.Tx, f factor, who claimed) (why string, refused *fault.Fault, err error) {
+	why, err = f.unfit(ctx, tx, who)
+	if err != nil {
+		return "", nil, err
+	}
+	if why != "" || !who.exists {
+		return cmp.Or(why, string(f.method)), errRefused, nil
+	}
+	if f.once == nil {
+		return "", nil, nil
+	}
+	first, err := showOnce(ctx, tx, f.once, d.Now(), d.Now().Add(imageLife))
+	if err != nil {
+		return "", nil, fmt.Errorf("remembering a login's image: %w", err)
+	}
+	if !first {
+		return "shown-before", f.shown, nil
+	}
+	return "", nil, nil
 }

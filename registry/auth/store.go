@@ -70,6 +70,12 @@ func isFree(ctx context.Context, db postgres.DB, b budget, now time.Time) (free 
 	return free, err
 }
 
+// anyUsed tells whether one of some budgets has been used so often.
+func anyUsed(ctx context.Context, db postgres.DB, keys [][]byte, often int, now time.Time) (used bool, err error) {
+	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM auth_limit WHERE key = ANY($1) AND until > $2 AND used >= $3)`, keys, now, often).Scan(&used)
+	return used, err
+}
+
 func giveBack(ctx context.Context, db postgres.DB, key []byte) error {
 	_, err := db.Exec(ctx, `UPDATE auth_limit SET used = greatest(used - 1, 0) WHERE key = $1`, key)
 	return err
