@@ -26,6 +26,7 @@ import (
 	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/biometrics/face"
 	"github.com/plinth-id/plinth/biometrics/sbi"
+	"github.com/plinth-id/plinth/internal/altcha"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
@@ -59,6 +60,7 @@ type Desk struct {
 	hashes *semaphore.Weighted // of PINs and passwords, likewise
 
 	passkeys *webauthn.WebAuthn // nil: not offered
+	toll     *altcha.Toll
 }
 
 // New makes a Desk.
@@ -80,7 +82,8 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
-	return &Desk{c, semaphore.NewWeighted(atOnce), semaphore.NewWeighted(atOnce), passkeys}, nil
+	toll := altcha.New(func(parts ...[]byte) []byte { return c.Ring.PRF("auth work", parts...) }, c.Now)
+	return &Desk{c, semaphore.NewWeighted(atOnce), semaphore.NewWeighted(atOnce), passkeys, toll}, nil
 }
 
 // Attempt is evidence that somebody is who they say: a number and one kind of

@@ -173,9 +173,9 @@ func (d *Desk) codeFits(a Attempt) factor {
 	}}
 }
 
-// Sweep forgets codes, budgets, images, challenges and keys that have expired.
+// Sweep forgets codes, budgets, images, challenges, keys and proofs of work that have expired.
 func (d *Desk) Sweep(ctx context.Context) error {
 	now := d.Now()
 	return errors.Join(sweepCodes(ctx, d.Pool, now.Add(-time.Hour)), sweepLimits(ctx, d.Pool, now), sweepImages(ctx, d.Pool, now),
-		sweepChallenges(ctx, d.Pool, now), sweepKeys(ctx, d.Pool, now))
+		sweepChallenges(ctx, d.Pool, now), sweepKeys(ctx, d.Pool, now), sweepWork(ctx, d.Pool, now))
 }

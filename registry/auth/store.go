@@ -85,3 +85,14 @@ func sweepLimits(ctx context.Context, db postgres.DB, now time.Time) error {
 	_, err := db.Exec(ctx, `DELETE FROM auth_limit WHERE until < $1`, now)
 	return err
 }
+
+// spendWork remembers a proof of work, and tells whether it is for the first time.
+func spendWork(ctx context.Context, db postgres.DB, id []byte, expires time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `INSERT INTO auth_work (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, expires)
+	return tag.RowsAffected() == 1, err
+}
+
+func sweepWork(ctx context.Context, db postgres.DB, now time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM auth_work WHERE expires_at < $1`, now)
+	return err
+}
