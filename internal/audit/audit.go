@@ -71,6 +71,12 @@ const (
 	ClientEnabled       Event = "client-enabled"
 	ClientRotated       Event = "client-rotated"
 	KeyRotated          Event = "key-rotated"
+	SecretSet           Event = "secret-set"
+	SecretDropped       Event = "secret-dropped"
+	PasskeyAdded        Event = "passkey-added"
+	PasskeyDropped      Event = "passkey-dropped"
+	WalletBound         Event = "wallet-bound"
+	WalletDropped       Event = "wallet-dropped"
 )
 
 // Entry is one thing that happened. It holds ids, never names or numbers.

@@ -9,17 +9,24 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"net/url"
 	"runtime"
+	"slices"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/evidence"
+	"github.com/plinth-id/plinth/biometrics/face"
 	"github.com/plinth-id/plinth/biometrics/sbi"
+	"github.com/plinth-id/plinth/internal/altcha"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
@@ -35,14 +42,25 @@ type Config struct {
 	Queue    func(ctx context.Context, tx pgx.Tx, m notify.Message) error // notify.Sender.Queue
 	Offers   func(notify.Channel) bool                                    // notify.Sender.Offers
 	Policy   evidence.Policy                                              // what is asked of samples; the zero one asks for nothing
+	Face     face.Engine                                                  // nil: no faces are judged
 	Demo     bool                                                         // every code is 111111
 	Now      func() time.Time                                             // nil means time.Now
+	// Knowledge names the fields of the identity that a person must know together;
+	// none: the full name and the date of birth.
+	Knowledge []string
+	// Public is where people reach this service, the issuer of its tokens: passkeys and
+	// the signatures of wallets are bound to it. Nil: neither is offered.
+	Public *url.URL
 }
 
 // Desk proves who people are.
 type Desk struct {
 	Config
-	images *semaphore.Weighted // of fingers, which take much time and memory to read
+	images *semaphore.Weighted // which take much time and memory to read
+	hashes *semaphore.Weighted // of PINs and passwords, likewise
+
+	passkeys *webauthn.WebAuthn // nil: not offered
+	toll     *altcha.Toll
 }
 
 // New makes a Desk.
@@ -53,7 +71,19 @@ func New(c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Desk{c, semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}, nil
+	if len(c.Knowledge) == 0 {
+		c.Knowledge = []string{"fullName", "dateOfBirth"}
+	}
+	if len(c.Knowledge) > mostFields {
+		return nil, fmt.Errorf("auth: at most %d fields can be asked, not %d", mostFields, len(c.Knowledge))
+	}
+	atOnce := int64(runtime.GOMAXPROCS(0))
+	passkeys, err := relyingParty(c.Public)
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	toll := altcha.New(func(parts ...[]byte) []byte { return c.Ring.PRF("auth work", parts...) }, c.Now)
+	return &Desk{c, semaphore.NewWeighted(atOnce), semaphore.NewWeighted(atOnce), passkeys, toll}, nil
 }
 
 // Attempt is evidence that somebody is who they say: a number and one kind of
@@ -73,6 +103,9 @@ type Attempt struct {
 	Passkey      []byte              // what navigator.credentials.get gave, as JSON (WebAuthn Level 3, 5.1.2)
 	PasskeyState []byte              // what AskPasskey gave beside the options
 	Wallet       []byte              // what the wallet signed, a JWS
+
+	PasskeyState []byte // what AskPasskey gave with the question that Passkey answers
+	WalletNonce  string // what the wallet was given to sign
 
 	Transaction string // the evidence is good for this one only
 	Client      string // who asks
@@ -94,12 +127,6 @@ type Sent struct {
 
 // The one answer to a failed attempt, whatever failed (ASVS 6.3.8).
 var errRefused = fault.New(fault.Denied, "The number and what you gave with it do not fit together. Check both and try again.").Named("login-refused")
-
-// errShown says that somebody has logged in with this very image.
-var errShown = fault.New(fault.Invalid, "This image of a finger was used before. Capture the finger again.").Named("finger-shown-before")
-
-// errUnproven says that nobody vouches for how a finger was captured.
-var errUnproven = fault.New(fault.Invalid, "This finger was not captured as it must be. Use a scanner that this service accepts, or log in another way.").Named("finger-unproven")
 
 // errWait says that a budget is used up.
 var errWait = fault.New(fault.Busy, "There were too many attempts. Wait an hour, use a device on which you have logged in before, or log in another way.").Named("rate-limited")
@@ -142,53 +169,103 @@ func transaction(client, id string) []byte {
 	return sum[:]
 }
 
-// Verify judges an attempt. The fault is Denied with one sentence whatever was
-// wrong, Busy when a budget is used up, Invalid when an image cannot be used.
-func (d *Desk) Verify(ctx context.Context, a Attempt) (Proof, error) {
-	if a.Transaction == "" || (a.Code == "") == (len(a.Finger) == 0) {
-		return Proof{}, fault.New(fault.Invalid, "Enter the code, or give a finger.")
+// method is the one kind of evidence that an attempt brings.
+func (a Attempt) method() (Method, error) {
+	given := map[Method]bool{ByCode: a.Code != "", ByPIN: a.PIN != "", ByPassword: a.Password != "", ByKnowledge: len(a.Knowledge) > 0,
+		ByFinger: len(a.Finger) > 0, ByIris: len(a.Eye) > 0, ByFace: len(a.Face) > 0, ByPasskey: len(a.Passkey) > 0, ByWallet: len(a.Wallet) > 0}
+	maps.DeleteFunc(given, func(_ Method, is bool) bool { return !is })
+	if a.Transaction == "" || len(given) != 1 {
+		return "", fault.New(fault.Invalid, "Give one proof of who you are, and one only: a code, for example, or a finger.")
 	}
-	if a.Code != "" {
-		return d.verify(ctx, a, d.codeFits(a))
-	}
-	// Reading an image is work for the processor: before the transaction, and not
-	// at all where the budgets are used up.
-	if err := d.welcome(ctx, a); err != nil {
-		return Proof{}, err
-	}
-	rule := d.Policy.Rule(evidence.Login, biometrics.Finger)
-	if err := rule.Admit(a.Captured); err != nil {
-		return Proof{}, errUnproven.At("finger", err.Error())
-	}
-	probe, err := d.readInTurn(ctx, a.Finger)
-	if err != nil {
-		return Proof{}, err
-	}
-	return d.verify(ctx, a, d.fingerFits(a, probe))
+	return slices.Collect(maps.Keys(given))[0], nil
 }
 
-// welcome refuses a finger that would not be judged.
-func (d *Desk) welcome(ctx context.Context, a Attempt) error {
+// Offered lists the methods that this deployment can judge at all, the weakest first.
+func (d *Desk) Offered() []Method {
+	offered := []Method{ByKnowledge, ByPIN, ByPassword}
+	if d.Offers(notify.SMS) || d.Offers(notify.Mail) {
+		offered = append(offered, ByCode)
+	}
+	offered = append(offered, ByFinger, ByIris)
+	if d.Face != nil {
+		offered = append(offered, ByFace)
+	}
+	if d.passkeys != nil {
+		offered = append(offered, ByPasskey)
+	}
+	if d.Public != nil {
+		offered = append(offered, ByWallet)
+	}
+	return offered
+}
+
+// Verify judges an attempt. The fault is Denied with one sentence whatever was
+// wrong, Busy when a budget is used up, Invalid when what was given cannot be used.
+func (d *Desk) Verify(ctx context.Context, a Attempt) (Proof, error) {
+	method, err := a.method()
+	if err != nil {
+		return Proof{}, err
+	}
+	f, err := d.factor(ctx, a, method)
+	if err != nil {
+		return Proof{}, err
+	}
+	f.method = method
+	return d.verify(ctx, a, f)
+}
+
+func (d *Desk) factor(ctx context.Context, a Attempt, method Method) (factor, error) {
+	switch method {
+	case ByCode:
+		return d.codeFits(a), nil
+	case ByPIN:
+		return d.secretFits(ctx, a, ByPIN, digits(a.PIN))
+	case ByPassword:
+		return d.secretFits(ctx, a, ByPassword, norm.NFKC.String(a.Password))
+	case ByKnowledge:
+		return d.knowledgeFits(a)
+	case ByFinger:
+		return d.fingerFits(ctx, a)
+	case ByIris:
+		return d.eyeFits(ctx, a)
+	case ByFace:
+		return d.faceFits(ctx, a)
+	case ByPasskey:
+		return d.passkeyFits(a)
+	case ByWallet:
+		return d.walletFits(a)
+	}
+	return factor{}, notOffered(method)
+}
+
+func notOffered(method Method) *fault.Fault {
+	return fault.New(fault.Invalid, "A "+string(method)+" is not offered here. Log in another way.").Named(string(method) + "-not-offered")
+}
+
+// welcome refuses evidence that would not be judged, before it makes work: what the
+// processor must do for a finger or a PIN comes before the transaction, and not at
+// all where the budgets are used up.
+func (d *Desk) welcome(ctx context.Context, a Attempt, method Method) (claimed, error) {
 	who, err := d.claim(ctx, d.Pool, a.Identifier)
 	if err != nil {
-		return err
+		return claimed{}, err
 	}
-	for _, b := range d.guesses(who.person, a, string(ByFinger)) {
-		free, err := isFree(ctx, d.Pool, b, d.Now())
-		if err != nil {
-			return fmt.Errorf("reading a limit: %w", err)
-		}
-		if !free {
-			return errWait
-		}
+	free, err := allFree(ctx, d.Pool, append(d.guesses(who.person, a, string(method)), d.party(who.person, a)...), d.Now())
+	if err != nil {
+		return claimed{}, fmt.Errorf("reading a limit: %w", err)
 	}
-	return nil
+	if !free {
+		return claimed{}, errWait
+	}
+	return who, nil
 }
 
 // factor judges one kind of evidence within the transaction of the attempt.
 type factor struct {
 	method Method
-	once   []byte // token of what passes only once; nil: as often as one likes
+	who    func(ctx context.Context, tx pgx.Tx) (claimed, error) // nil: whose number it is
+	once   []byte                                                // token of what passes only once; nil: as often as one likes
+	shown  *fault.Fault                                          // says that it has passed before
 	// unfit tells why the evidence does not fit, for the audit; empty: it fits.
 	unfit func(ctx context.Context, tx pgx.Tx, who claimed) (string, error)
 }
@@ -196,16 +273,22 @@ type factor struct {
 // verify spends the budgets, judges, and records the outcome, in one
 // transaction that commits whether the attempt passes or not.
 func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
+	if f.who == nil {
+		f.who = func(ctx context.Context, tx pgx.Tx) (claimed, error) { return d.claim(ctx, tx, a.Identifier) }
+	}
 	var proof Proof
 	var refusal error
 	err := postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) error {
 		proof, refusal = Proof{}, nil
-		who, err := d.claim(ctx, tx, a.Identifier)
+		who, err := f.who(ctx, tx)
 		if err != nil {
 			return err
 		}
-		budgets := d.guesses(who.person, a, string(f.method))
-		free, err := spend(ctx, tx, budgets, d.Now())
+		budgets, party := d.guesses(who.person, a, string(f.method)), d.party(who.person, a)
+		free, err := allFree(ctx, tx, party, d.Now())
+		if free {
+			free, err = spend(ctx, tx, budgets, d.Now())
+		}
 		if err != nil {
 			return err
 		}
@@ -213,23 +296,16 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 			refusal = errWait
 			return d.recordRefused(ctx, tx, a, who, "limited")
 		}
-		why, err := f.unfit(ctx, tx, who)
+		why, refused, err := d.judge(ctx, tx, f, who)
 		if err != nil {
 			return err
 		}
-		if why != "" || !who.exists {
-			refusal = errRefused
-			return d.recordRefused(ctx, tx, a, who, cmp.Or(why, string(f.method)))
-		}
-		if f.once != nil {
-			first, err := showOnce(ctx, tx, f.once, d.Now(), d.Now().Add(imageLife))
-			if err != nil {
-				return fmt.Errorf("remembering a login's image: %w", err)
+		if refused != nil {
+			refusal = refused
+			if _, err := spend(ctx, tx, party, d.Now()); err != nil {
+				return err
 			}
-			if !first {
-				refusal = errShown
-				return d.recordRefused(ctx, tx, a, who, "shown-before")
-			}
+			return d.recordRefused(ctx, tx, a, who, why)
 		}
 		if err := refund(ctx, tx, budgets); err != nil {
 			return err
@@ -241,4 +317,26 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 		return Proof{}, err
 	}
 	return proof, refusal
+}
+
+// judge tells why evidence is refused, for the audit, and what is said of it.
+func (d *Desk) judge(ctx context.Context, tx pgx.Tx, f factor, who claimed) (why string, refused *fault.Fault, err error) {
+	why, err = f.unfit(ctx, tx, who)
+	if err != nil {
+		return "", nil, err
+	}
+	if why != "" || !who.exists {
+		return cmp.Or(why, string(f.method)), errRefused, nil
+	}
+	if f.once == nil {
+		return "", nil, nil
+	}
+	first, err := showOnce(ctx, tx, f.once, d.Now(), d.Now().Add(imageLife))
+	if err != nil {
+		return "", nil, fmt.Errorf("remembering a login's image: %w", err)
+	}
+	if !first {
+		return "shown-before", f.shown, nil
+	}
+	return "", nil, nil
 }

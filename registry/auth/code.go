@@ -157,7 +157,7 @@ func (d *Desk) codeFits(a Attempt) factor {
 		}
 		return r
 	}, a.Code)
-	return factor{method: ByCode, unfit: func(ctx context.Context, tx pgx.Tx, who claimed) (string, error) {
+	return factor{unfit: func(ctx context.Context, tx pgx.Tx, who claimed) (string, error) {
 		in := transaction(a.Client, a.Transaction)
 		spent, err := spendCode(ctx, tx, in, who.person, d.mac(who.person, code), d.Now())
 		if err != nil {
@@ -173,7 +173,9 @@ func (d *Desk) codeFits(a Attempt) factor {
 	}}
 }
 
-// Sweep forgets codes, budgets and images that have expired.
+// Sweep forgets codes, budgets, images, challenges, keys and proofs of work that have expired.
 func (d *Desk) Sweep(ctx context.Context) error {
-	return errors.Join(sweepCodes(ctx, d.Pool, d.Now().Add(-time.Hour)), sweepLimits(ctx, d.Pool, d.Now()), sweepImages(ctx, d.Pool, d.Now()))
+	now := d.Now()
+	return errors.Join(sweepCodes(ctx, d.Pool, now.Add(-time.Hour)), sweepLimits(ctx, d.Pool, now), sweepImages(ctx, d.Pool, now),
+		sweepChallenges(ctx, d.Pool, now), sweepKeys(ctx, d.Pool, now), sweepWork(ctx, d.Pool, now))
 }

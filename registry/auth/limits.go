@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/plinth-id/plinth/internal/keys"
+	"github.com/plinth-id/plinth/internal/postgres"
 )
 
 // Budgets of failed attempts and of codes sent. Whoever comes from a device on
@@ -17,13 +19,16 @@ import (
 // which nobody else can use up; all others together share a budget of the person,
 // which bounds guessing (50 guesses among 10^6 codes a day), and cannot shut the
 // person out of the known device. An address range has a budget over all
-// persons, against trying one guess on each of many.
+// persons, against trying one guess on each of many, and a relying party one
+// against guesses that come from everywhere through it.
 const (
 	day               = 24 * time.Hour
 	failuresKnown     = 20 // per known device, a day
 	failuresStrangers = 50 // per person, all strangers together, a day
 	failuresFromRange = 10 // per person and address range, an hour
 	failuresRange     = 300
+	failuresParty     = 20_000 // of strangers, per relying party, an hour
+	partyShards       = 16
 	codesKnown        = 20
 	codesStrangers    = 10 // per person and address range, a day
 	codesAllStrangers = 40 // per person, a day
@@ -59,6 +64,41 @@ func (d *Desk) guesses(person uuid.UUID, a Attempt, kind string) []budget {
 	}
 }
 
+// party is the budget of the relying party, which failures of strangers spend: a
+// rogue one cannot try its people's PINs for long, and still cannot keep anybody from
+// a known device. It is spent after a failure only, and in shards by person: were it
+// spent before, as the others are, all logins at a large party would wait in one line.
+func (d *Desk) party(person uuid.UUID, a Attempt) []budget {
+	if _, ok := d.known(a.Device, person); ok || a.Client == "" {
+		return nil
+	}
+	shard := strconv.Itoa(int(person[0]) % partyShards)
+	return []budget{d.budget(failuresParty/partyShards, time.Hour, "failures of party", a.Client, shard)}
+}
+
+// everyMethod has budgets of its own.
+var everyMethod = []Method{ByKnowledge, ByPIN, ByPassword, ByCode, ByFinger, ByIris, ByFace, ByPasskey, ByWallet}
+
+// Strained tells whether an address range has used half of what it may fail or have
+// sent: whoever comes from there is then asked for a proof of work.
+func (d *Desk) Strained(ctx context.Context, db postgres.DB, from string) (bool, error) {
+	failures := make([][]byte, len(everyMethod))
+	for n, m := range everyMethod {
+		failures[n] = d.budget(failuresRange, time.Hour, "failures of range", string(m), from).key
+	}
+	codes := [][]byte{d.budget(codesRange, time.Hour, "codes of range", from).key}
+	for _, b := range []struct {
+		keys [][]byte
+		half int
+	}{{failures, failuresRange / 2}, {codes, codesRange / 2}} {
+		strained, err := anyUsed(ctx, db, b.keys, b.half, d.Now())
+		if err != nil || strained {
+			return strained, err
+		}
+	}
+	return false, nil
+}
+
 // codes are the budgets that a code that is sent spends.
 func (d *Desk) codes(person uuid.UUID, device, from string) []budget {
 	if id, ok := d.known(device, person); ok {
@@ -83,6 +123,16 @@ func spend(ctx context.Context, tx pgx.Tx, budgets []budget, now time.Time) (boo
 		}
 		if !free {
 			return false, refund(ctx, tx, budgets[:i])
+		}
+	}
+	return true, nil
+}
+
+// allFree tells whether every budget has something left, without taking it.
+func allFree(ctx context.Context, db postgres.DB, budgets []budget, now time.Time) (bool, error) {
+	for _, b := range budgets {
+		if free, err := isFree(ctx, db, b, now); err != nil || !free {
+			return false, err
 		}
 	}
 	return true, nil

@@ -70,6 +70,12 @@ func isFree(ctx context.Context, db postgres.DB, b budget, now time.Time) (free 
 	return free, err
 }
 
+// anyUsed tells whether one of some budgets has been used so often.
+func anyUsed(ctx context.Context, db postgres.DB, keys [][]byte, often int, now time.Time) (used bool, err error) {
+	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM auth_limit WHERE key = ANY($1) AND until > $2 AND used >= $3)`, keys, now, often).Scan(&used)
+	return used, err
+}
+
 func giveBack(ctx context.Context, db postgres.DB, key []byte) error {
 	_, err := db.Exec(ctx, `UPDATE auth_limit SET used = greatest(used - 1, 0) WHERE key = $1`, key)
 	return err
@@ -77,5 +83,16 @@ func giveBack(ctx context.Context, db postgres.DB, key []byte) error {
 
 func sweepLimits(ctx context.Context, db postgres.DB, now time.Time) error {
 	_, err := db.Exec(ctx, `DELETE FROM auth_limit WHERE until < $1`, now)
+	return err
+}
+
+// spendWork remembers a proof of work, and tells whether it is for the first time.
+func spendWork(ctx context.Context, db postgres.DB, id []byte, expires time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `INSERT INTO auth_work (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, expires)
+	return tag.RowsAffected() == 1, err
+}
+
+func sweepWork(ctx context.Context, db postgres.DB, now time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM auth_work WHERE expires_at < $1`, now)
 	return err
 }

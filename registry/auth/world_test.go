@@ -5,6 +5,7 @@ import (
 	"context"
 	"image"
 	"image/png"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,6 +26,9 @@ import (
 	"github.com/plinth-id/plinth/internal/postgres/pgtest"
 	"github.com/plinth-id/plinth/registry"
 )
+
+// public is where the people of the tests reach us.
+var public = &url.URL{Scheme: "https", Host: "id.example:8443"}
 
 // world is a desk with a registry below it, an inbox, and a clock that tests move.
 type world struct {
@@ -55,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{at: time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC), without: map[notify.Channel]bool{}}
 	people, err := registry.New(registry.Config{Pool: pool, Ring: ring, Schema: registry.DefaultSchema(), UINDigits: 10, Now: w.now})
 	must(t, err)
-	w.Desk, err = New(Config{Pool: pool, Ring: ring, Registry: people, Queue: w.queue, Offers: func(c notify.Channel) bool { return !w.without[c] }, Now: w.now})
+	w.Desk, err = New(Config{Pool: pool, Ring: ring, Registry: people, Queue: w.queue, Offers: func(c notify.Channel) bool { return !w.without[c] }, Now: w.now, Public: public})
 	must(t, err)
 	return w
 }
@@ -194,7 +198,7 @@ func template(t *testing.T, name string) []byte {
 	t.Helper()
 	probe, err := readFinger(print(t, name))
 	must(t, err)
-	return probe.Marshal()
+	return probe.found.Marshal()
 }
 
 // withFingers is somebody whose two index fingers are enrolled.
