@@ -91,18 +91,17 @@ func New(c Config) (*Desk, error) {
 type Attempt struct {
 	Identifier string // UIN or VID
 
-	Code         string
-	PIN          string
-	Password     string
-	Knowledge    map[string]string   // fields of the identity as the person knows them
-	Finger       []byte              // image
-	Eye          []byte              // image
-	Face         []byte              // image
-	Captured     *sbi.Evidence       // what a device has signed of the image, as sbi.Trust has checked it; nil: nothing
-	Position     biometrics.Position // of Finger or Eye; empty: any
-	Passkey      []byte              // what navigator.credentials.get gave, as JSON (WebAuthn Level 3, 5.1.2)
-	PasskeyState []byte              // what AskPasskey gave beside the options
-	Wallet       []byte              // what the wallet signed, a JWS
+	Code      string
+	PIN       string
+	Password  string
+	Knowledge map[string]string   // fields of the identity as the person knows them
+	Finger    []byte              // image
+	Eye       []byte              // image
+	Face      []byte              // image
+	Captured  *sbi.Evidence       // what a device has signed of the image, as sbi.Trust has checked it; nil: nothing
+	Position  biometrics.Position // of Finger or Eye; empty: any
+	Passkey   []byte              // what navigator.credentials.get gave, as JSON (WebAuthn Level 3, 5.1.2)
+	Wallet    []byte              // what the wallet signed, a JWS
 
 	PasskeyState []byte // what AskPasskey gave with the question that Passkey answers
 	WalletNonce  string // what the wallet was given to sign
