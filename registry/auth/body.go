@@ -11,6 +11,8 @@ import (
 
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/evidence"
+	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iris"
 	"github.com/plinth-id/plinth/internal/fault"
 )
 
@@ -22,14 +24,15 @@ type part struct {
 	name     string
 	modality biometrics.Modality
 	method   Method
-	device   string // by which it is captured
-	readable string // what images of it must be
+	device   string           // by which it is captured
+	readable string           // what images of it must be
+	same     biometrics.Score // from which two are taken for one
 }
 
 var (
-	aFinger = part{"finger", biometrics.Finger, ByFinger, "scanner", "Send a PNG, JPEG, BMP or TIFF image of one finger."}
-	anEye   = part{"eye", biometrics.Iris, ByIris, "camera", "Send a PNG, JPEG, BMP or TIFF image of one eye in near-infrared light."}
-	aFace   = part{"face", biometrics.Face, ByFace, "camera", "Send a PNG, JPEG, BMP or TIFF image of one face."}
+	aFinger = part{"finger", biometrics.Finger, ByFinger, "scanner", "Send a PNG, JPEG, BMP or TIFF image of one finger.", finger.Threshold}
+	anEye   = part{"eye", biometrics.Iris, ByIris, "camera", "Send a PNG, JPEG, BMP or TIFF image of one eye in near-infrared light.", iris.Threshold}
+	aFace   = part{"face", biometrics.Face, ByFace, "camera", "Send a PNG, JPEG, BMP or TIFF image of one face.", faceThreshold}
 )
 
 // shownBefore says that somebody has logged in with this very image.
@@ -80,7 +83,7 @@ type likeness struct {
 // bodyFits compares what is shown with the person's own, one to one. Without a
 // position every enrolled one is tried, and so the score must be higher by the
 // logarithm of how many there are.
-func (d *Desk) bodyFits(a Attempt, p part, digest []byte, threshold biometrics.Score, compare func(template []byte) (likeness, error)) factor {
+func (d *Desk) bodyFits(a Attempt, p part, digest []byte, compare func(template []byte) (likeness, error)) factor {
 	trial := d.Policy.Rule(evidence.Login, p.modality).Trial
 	f := d.imageFactor(p, digest, trial)
 	f.unfit = func(ctx context.Context, tx pgx.Tx, who claimed) (string, error) {
@@ -98,7 +101,7 @@ func (d *Desk) bodyFits(a Attempt, p part, digest []byte, threshold biometrics.S
 			enrolled = map[biometrics.Position][]byte{a.Position: enrolled[a.Position]}
 		}
 		maps.DeleteFunc(enrolled, func(at biometrics.Position, raw []byte) bool { return raw == nil || at.Modality() != p.modality })
-		needed := threshold + chances(len(enrolled))
+		needed := p.same + chances(len(enrolled))
 		for position, raw := range enrolled {
 			like, err := compare(raw)
 			if err != nil {

@@ -17,7 +17,7 @@ func (d *Desk) eyeFits(ctx context.Context, a Attempt) (factor, error) {
 	if err != nil {
 		return factor{}, err
 	}
-	return d.bodyFits(a, anEye, probe.digest, iris.Threshold, func(raw []byte) (likeness, error) {
+	return d.bodyFits(a, anEye, probe.digest, func(raw []byte) (likeness, error) {
 		c, err := iris.ParseCode(raw)
 		if err != nil {
 			return likeness{}, err

@@ -58,7 +58,7 @@ func (d *Desk) faceFits(ctx context.Context, a Attempt) (factor, error) {
 	f := d.imageFactor(aFace, probe.digest, trial)
 	f.unfit = func(_ context.Context, _ pgx.Tx, now claimed) (string, error) {
 		switch {
-		case !now.exists || now != who || portrait.found == nil || !(score >= faceThreshold):
+		case !now.exists || now != who || portrait.found == nil || !(score >= aFace.same):
 			return string(ByFace), nil
 		case !trial && bytes.Equal(probe.digest, portrait.digest):
 			return "copied", nil

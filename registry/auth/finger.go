@@ -20,7 +20,7 @@ func (d *Desk) fingerFits(ctx context.Context, a Attempt) (factor, error) {
 	if err != nil {
 		return factor{}, err
 	}
-	return d.bodyFits(a, aFinger, probe.digest, finger.Threshold, func(raw []byte) (likeness, error) {
+	return d.bodyFits(a, aFinger, probe.digest, func(raw []byte) (likeness, error) {
 		t, err := finger.ParseTemplate(raw)
 		if err != nil {
 			return likeness{}, err

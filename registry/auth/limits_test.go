@@ -268,6 +268,11 @@ func TestASVS_6_3_8_NobodyIsAnsweredLikeSomebody(t *testing.T) {
 		answered(t, what+", a wrong code", p, err, errRefused)
 		p, err = w.Verify(t.Context(), Attempt{Identifier: identifier, Finger: print(t, "p02_rightIndex_0"), Transaction: "a login", Client: portal, From: home})
 		answered(t, what+", a finger", p, err, errRefused)
+		for kind, x := range map[string]Attempt{"an eye": seen(identifier, eye(5, 1), ""), "a PIN": byPIN(identifier, goodPIN), "a password": byPassword(identifier, goodPassword),
+			"knowledge": knows(identifier, map[string]string{"fullName": "Nobody", "dateOfBirth": "1984-04-18"})} {
+			p, err := w.Verify(t.Context(), x)
+			answered(t, what+", "+kind, p, err, errRefused)
+		}
 	}
 	// The same was done for all, and only somebody is sent anything.
 	good := 0
