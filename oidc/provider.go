@@ -58,6 +58,7 @@ type Config struct {
 	MTLS             *url.URL                                             // where clients connect with certificates
 	Federated        func(ctx context.Context, entity string) error       // registers a client of a federation
 	Emit             func(ctx context.Context, tx pgx.Tx, s Signal) error // tells relying parties
+	Methods          []auth.Method                                        // to prove who one is, in the order of the pages; nil: the usual ones
 	Sandbox          bool                                                 // a demonstration, which does as hints of relying parties say
 	Now              func() time.Time
 }
@@ -105,7 +106,7 @@ func New(config Config) (*Provider, error) {
 	}
 	p.tokens = fosite.NewOAuth2Provider(only{}, p.settings)
 	var err error
-	p.flow, err = login.New(login.Config{Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Told: p.told, Finish: p.end,
+	p.flow, err = login.New(login.Config{Pool: config.Pool, Methods: config.Methods, Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Told: p.told, Finish: p.end,
 		Remembers: p.answered, Now: config.Now})
 	return p, err
 }

@@ -49,7 +49,7 @@ func TestPromptAndMaxAgeAreKept(t *testing.T) {
 			q.Set("claims", `{"id_token":{"sub":{"value":"x"}}}`)
 			q.Set("prompt", "none")
 		}, "login_required"},
-		"stronger": {func(q url.Values) { q.Set("acr_values", "http://eidas.europa.eu/LoA/substantial") }, `name="image"`},
+		"stronger": {func(q url.Values) { q.Set("acr_values", "http://eidas.europa.eu/LoA/substantial") }, `name="method"`},
 		"stronger and silent": {func(q url.Values) {
 			q.Set("acr_values", "http://eidas.europa.eu/LoA/substantial")
 			q.Set("prompt", "none")
@@ -81,8 +81,7 @@ func TestALoginIsSteppedUp(t *testing.T) {
 	b, _ := w.loggedIn(t)
 	query := w.question(w.rp)
 	query.Set("acr_values", "http://eidas.europa.eu/LoA/substantial")
-	page := b.get(t, w.asks(query))
-	page = b.submit(t, page, "/oidc/login", url.Values{"identifier": {w.uin}})
+	page := b.submit(t, b.get(t, w.asks(query)), "/oidc/login", url.Values{"factor": {"finger"}, "identifier": {w.uin}})
 	said := back(t, b.upload(t, page, "rightIndex", impression(t, "again")))
 	id := payload(t, w.post(t, "/oidc/token", w.trade(t, w.rp, said.Get("code"))).str("id_token"))
 	if id["acr"] != "http://eidas.europa.eu/LoA/substantial" || len(id["amr"].([]any)) != 3 {

@@ -96,8 +96,11 @@ func open(t *testing.T) *world {
 	must(t, err)
 	people, err := registry.New(registry.Config{Pool: w.pool, Ring: w.ring, Schema: registry.DefaultSchema(), UINDigits: 10, Now: w.now})
 	must(t, err)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	issuer := &url.URL{Scheme: "http", Host: ln.Addr().String()}
 	queue := func(_ context.Context, _ pgx.Tx, m notify.Message) error { w.keep(m); return nil }
-	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Offers: func(notify.Channel) bool { return true }, Demo: true, Now: w.now})
+	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Offers: func(notify.Channel) bool { return true }, Public: issuer, Demo: true, Now: w.now})
 	must(t, err)
 	w.partners, err = partner.New(partner.Config{Pool: w.pool, Now: w.now})
 	must(t, err)
@@ -108,9 +111,6 @@ func open(t *testing.T) *world {
 		w.person, w.uin = made.Person, made.UIN.Reveal()
 		return err
 	}))
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	issuer := &url.URL{Scheme: "http", Host: ln.Addr().String()}
 	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Known, Issuer: issuer, HTTP: http.DefaultClient,
 		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Now: w.now})
 	must(t, err)

@@ -91,3 +91,19 @@ type LoggedOut struct {
 }
 
 func (LoggedOut) file() string { return "loggedout.html" }
+
+// LoginWallet shows a code for a wallet to take.
+type LoginWallet struct {
+	LoginStep
+	Picture    template.URL // QR code, PNG
+	Code, Link string
+	Number     string // that the wallet asks for
+	Linked     bool   // a wallet has taken the code
+}
+
+func (LoginWallet) file() string { return "loginwallet.html" }
+
+// LinkHelp tells somebody who scanned a code without a wallet what it is for.
+type LinkHelp struct{}
+
+func (LinkHelp) file() string { return "linkhelp.html" }

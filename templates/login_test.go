@@ -22,6 +22,8 @@ var (
 	_ = example(Account{Changed: "withdrawn", Consents: []AccountConsent{{ID: "i", Client: "Ministry", Claims: []string{"name"}, Given: "2026-01-01", Ends: "2026-02-01", Active: true}, {Client: "x"}}})
 	_ = example(Device{Kind: "ciba", Code: "BCDF-GHJK", Wrong: true})
 	_ = example(DeviceDone{Denied: true})
+	_ = example(LoginWallet{LoginStep: step("wallet"), Picture: "data:image/png;base64,AA==", Code: "BCDF-GHJK-LMNP", Link: "https://id.example/oidc/link?code=B", Number: "47"})
+	_ = example(LinkHelp{})
 	_ = example(Logout{Client: "Ministry", ClientID: "c", To: "https://rp.example/out", State: "s"})
 	_ = example(LoggedOut{Client: "Ministry", Link: "https://rp.example"})
 	_ = example(Consent{LoginStep: step(""), Days: 30, Offline: true, Purpose: "To pay taxes", Policy: "https://rp.example/policy", Credentials: []string{"national-id"},

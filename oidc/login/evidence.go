@@ -40,6 +40,8 @@ func (f *Flow) evidencePage(c *gin.Context, v *visit, step templates.LoginStep, 
 			page.Positions = append(page.Positions, string(a.Position))
 		}
 		return page, nil
+	case auth.ByWallet:
+		return f.walletPage(c, v, step)
 	case auth.ByPasskey:
 		options, challenge, err := f.Desk.AskPasskey(v.Visit.ID)
 		if err != nil {

@@ -21,10 +21,12 @@ func (f *Flow) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, Page, web.Anyone, f.show)
 	for path, take := range map[string]func(*gin.Context, visit) error{
 		"": f.identified, "/method": f.chosen, "/code": f.coded, "/secret": f.secret, "/knowledge": f.known, "/passkey": f.passkey,
-		"/resend": f.resend, "/back": f.back, "/cancel": f.cancel, "/consent": f.consented, "/longer": f.longer,
+		"/resend": f.resend, "/back": f.back, "/cancel": f.cancel, "/consent": f.consented, "/longer": f.longer, "/wallet": f.walletAnswered,
 	} {
 		r.Handle(http.MethodPost, Page+path, web.Anyone, f.taken(take))
 	}
+	r.Handle(http.MethodGet, Page+"/wallet/state", web.Anyone, f.linked)
+	f.linkRoutes(r)
 	r.Handle(http.MethodPost, Page+"/image", web.Anyone, f.taken(f.imaged), web.MaxBody(maxImage))
 }
 

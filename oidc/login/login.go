@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -75,6 +76,7 @@ type Ending struct {
 
 // Config is what a Flow needs; only Now may be left out.
 type Config struct {
+	Pool   *pgxpool.Pool
 	Ring   *keys.Ring
 	Desk   *auth.Desk
 	Public *url.URL
@@ -84,6 +86,7 @@ type Config struct {
 	Told func(ctx context.Context, person uuid.UUID, names []string, lang string) (map[string]string, error)
 	// Remembers tells whether a person has answered this question before, and how.
 	Remembers func(ctx context.Context, v Visit, p auth.Proof) (claims []string, answered bool, err error)
+	Methods   []auth.Method // offered, in this order; nil: usualMethods
 	Finish    func(ctx context.Context, v Visit, d Decision) (Ending, error)
 	Now       func() time.Time
 }
@@ -93,13 +96,26 @@ type Flow struct{ Config }
 
 // New makes a Flow.
 func New(config Config) (*Flow, error) {
-	if config.Ring == nil || config.Desk == nil || config.Public == nil || config.Recall == nil || config.Told == nil || config.Remembers == nil || config.Finish == nil {
-		return nil, errors.New("login: Ring, Desk, Public, Recall, Told, Remembers and Finish are required")
+	if config.Pool == nil || config.Ring == nil || config.Desk == nil || config.Public == nil || config.Recall == nil || config.Told == nil || config.Remembers == nil || config.Finish == nil {
+		return nil, errors.New("login: Pool, Ring, Desk, Public, Recall, Told, Remembers and Finish are required")
 	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
+	if config.Methods == nil {
+		config.Methods = usualMethods
+	}
 	return &Flow{Config: config}, nil
+}
+
+// usualMethods are offered where a deployment says nothing else. What others may
+// know of a person as well, name and birth, is not among them.
+var usualMethods = []auth.Method{auth.ByCode, auth.ByPasskey, auth.ByWallet, auth.ByFinger, auth.ByFace, auth.ByIris, auth.ByPIN, auth.ByPassword}
+
+// offered are the methods that this deployment wants and the Desk can judge.
+func (f *Flow) offered() []auth.Method {
+	can := f.Desk.Offered()
+	return slices.DeleteFunc(slices.Clone(f.Methods), func(m auth.Method) bool { return !slices.Contains(can, m) })
 }
 
 // step is what is missing before a visit can end. The state alone decides, so
@@ -137,7 +153,7 @@ func (f *Flow) enough(v visit) bool {
 	}
 	used := proof.Methods()
 	met := len(v.asked.ACR) == 0 || slices.ContainsFunc(v.asked.ACR, func(acr string) bool { return auth.Meets(acr, used) })
-	return met || len(auth.Useful(v.asked.ACR, used, f.Desk.Offered())) == 0
+	return met || len(auth.Useful(v.asked.ACR, used, f.offered())) == 0
 }
 
 // methods are those that the person may choose from now.
@@ -146,7 +162,7 @@ func (f *Flow) methods(v visit) []auth.Method {
 	if proof, err := f.proof(v.state); err == nil {
 		used = proof.Methods()
 	}
-	offered := f.Desk.Offered()
+	offered := f.offered()
 	if useful := auth.Useful(v.asked.ACR, used, offered); len(useful) > 0 {
 		return useful
 	}
