@@ -43,8 +43,9 @@ func New(path, passphrase string, client *http.Client) (*Wallet, error) {
 
 // contents is what the file holds once it is open.
 type contents struct {
-	Credentials []Held          `json:"credentials"`
-	Flows       map[string]flow `json:"flows,omitempty"` // authorizations under way, by state
+	Credentials []Held              `json:"credentials"`
+	Flows       map[string]flow     `json:"flows,omitempty"`  // authorizations under way, by state
+	Logins      map[string]loginKey `json:"logins,omitempty"` // by provider
 }
 
 // Held is one credential in the wallet. Its key stays in the file.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/plinth-id/plinth/credentials/qr"
@@ -21,6 +23,18 @@ type walletCommand struct {
 		TxCode string `help:"Code that came another way, when the offer wants one."`
 	} `cmd:"" help:"Receive a credential that was offered."`
 	List struct{} `cmd:"" help:"List the credentials."`
+	Bind struct {
+		Server string `required:"" help:"The provider, as in https://id.example.org."`
+		Number string `required:"" help:"Your UIN or VID."`
+		Name   string `default:"plinth wallet" help:"By what you will know this wallet again."`
+		Code   string `help:"The code that you got; without it, it is asked for."`
+	} `cmd:"" help:"Make a key by which you log in at a provider."`
+	Link struct {
+		Link   string   `arg:"" help:"What the picture on the login page says, or the code beside it."`
+		Server string   `help:"The provider; needed with a code."`
+		Number string   `help:"The number on the login page; without it, it is asked for."`
+		Allow  []string `help:"Claims that the party may have, beside the essential ones."`
+	} `cmd:"" help:"Log in at a party, on the page that shows a picture."`
 	Show struct {
 		ID     string `arg:"" optional:"" help:"Which; default: the newest."`
 		Export string `type:"path" help:"Also write the credential to this file."`
@@ -37,11 +51,47 @@ func (c *walletCommand) Run(ctx context.Context, settings lazySettings, at chose
 	case "receive":
 		card, err := w.Receive(ctx, c.Receive.Offer, c.Receive.TxCode)
 		return shown(card, err)
+	case "bind":
+		return c.bind(ctx, w)
+	case "link":
+		return c.link(ctx, w)
 	case "list":
 		cards, err := w.List()
 		return shown(cards, err)
 	}
 	return c.show(w)
+}
+
+// bind has a key bound to its owner.
+func (c *walletCommand) bind(ctx context.Context, w *wallet.Wallet) error {
+	b, err := w.BeginBinding(ctx, c.Bind.Server, c.Bind.Number)
+	if err != nil {
+		return err
+	}
+	if c.Bind.Code == "" {
+		fmt.Fprint(os.Stderr, "Code that was sent to you: ")
+		if _, err := fmt.Fscanln(os.Stdin, &c.Bind.Code); err != nil {
+			return wrongUse{fmt.Errorf("--code: %w", err)}
+		}
+	}
+	return shown(map[string]string{"bound": b.Server}, w.Bind(ctx, b, c.Bind.Number, c.Bind.Code, c.Bind.Name))
+}
+
+// link shows what a login page asks, and answers it once the owner has read its number.
+func (c *walletCommand) link(ctx context.Context, w *wallet.Wallet) error {
+	l, err := w.Open(ctx, c.Link.Link, c.Link.Server)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s (%s) at %s wants to know: %s; and if you allow it: %s\n", l.Names["en"], l.Client, l.Issuer, strings.Join(l.Essential, ", "), strings.Join(l.Voluntary, ", "))
+	if c.Link.Number == "" {
+		fmt.Fprint(os.Stderr, "Number on the login page (nothing: stop): ")
+		if _, err := fmt.Fscanln(os.Stdin, &c.Link.Number); err != nil {
+			return exit(exitNo)
+		}
+	}
+	allowed := append(slices.Clone(l.Essential), c.Link.Allow...)
+	return shown(map[string]any{"client_id": l.Client, "allowed": allowed}, w.Answer(ctx, l, c.Link.Number, allowed))
 }
 
 const leastPassphrase = 12
