@@ -32,6 +32,7 @@ func (p *Provider) accountRoutes(r *web.Router) {
 	r.Handle(http.MethodGet, accountPath, web.Anyone, p.atHome(p.account))
 	r.Handle(http.MethodGet, accountPath+"/receipts/:id", web.Anyone, p.atHome(p.receipt))
 	r.Handle(http.MethodPost, accountPath+"/withdraw", web.Anyone, p.atHome(p.withdrawn))
+	p.factorRoutes(r)
 	r.Handle(http.MethodPost, accountPath+"/logout", web.Anyone, p.atHome(p.everywhere))
 }
 
@@ -54,11 +55,7 @@ func (p *Provider) atHome(show func(*gin.Context, stay) error) func(*gin.Context
 			c.Redirect(http.StatusSeeOther, accountPath)
 			return nil
 		}
-		raw, err := json.Marshal(asked{Client: accountClient, Redirect: p.at(accountPath)})
-		if err != nil {
-			return err
-		}
-		return p.flow.Begin(c, login.Visit{ID: uuid.NewString(), Request: raw}, login.Start{})
+		return p.homeAgain(c, nil)
 	}
 }
 
@@ -85,6 +82,9 @@ func (p *Provider) account(c *gin.Context, here stay) error {
 		return fmt.Errorf("listing consents: %w", err)
 	}
 	page := templates.Account{Changed: c.Query("changed")}
+	if page.Keys, err = p.keysOf(c, here.proof.Person()); err != nil {
+		return err
+	}
 	for _, g := range all {
 		var told consentTold
 		if err := json.Unmarshal(g.Details, &told); err != nil {

@@ -19,7 +19,8 @@ var (
 	_ = example(LoginImage{LoginStep: step("image"), Kind: "finger", Position: "rightIndex",
 		Positions: []string{"rightThumb", "rightIndex", "rightMiddle", "rightRing", "rightLittle", "leftThumb", "leftIndex", "leftMiddle", "leftRing", "leftLittle", "leftEye", "rightEye", "face"}})
 	_ = example(LoginPasskey{LoginStep: step("passkey"), Options: `{"publicKey":{}}`})
-	_ = example(Account{Changed: "withdrawn", Consents: []AccountConsent{{ID: "i", Client: "Ministry", Claims: []string{"name"}, Given: "2026-01-01", Ends: "2026-02-01", Active: true}, {Client: "x"}}})
+	_ = example(NewPasskey{Options: "{}", State: "s"})
+	_ = example(Account{Changed: "withdrawn", Keys: []AccountKey{{"k", "passkey", "My phone"}, {"l", "wallet", "Wallet"}}, Consents: []AccountConsent{{ID: "i", Client: "Ministry", Claims: []string{"name"}, Given: "2026-01-01", Ends: "2026-02-01", Active: true}, {Client: "x"}}})
 	_ = example(Device{Kind: "ciba", Code: "BCDF-GHJK", Wrong: true})
 	_ = example(DeviceDone{Denied: true})
 	_ = example(LoginWallet{LoginStep: step("wallet"), Picture: "data:image/png;base64,AA==", Code: "BCDF-GHJK-LMNP", Link: "https://id.example/oidc/link?code=B", Number: "47"})

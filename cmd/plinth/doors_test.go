@@ -113,7 +113,7 @@ func TestProtocolDoorsRefuseStrangers(t *testing.T) {
 func TestOpenDoorsAreTheseAndNoOthers(t *testing.T) {
 	open := strings.Fields(`/ /static/*file /healthz /readyz /metrics /openapi.json /api/v1/sessions
 		/.well-known/openid-configuration /.well-known/oauth-authorization-server /.well-known/openid-credential-issuer /.well-known/did.json
-		/.well-known/plinth-trust.json /oidc/jwks /oidc/authorize /oidc/login /oidc/login/code /oidc/login/method /oidc/login/secret /oidc/login/knowledge /oidc/login/passkey /oidc/login/image /oidc/login/longer /oidc/logout /oidc/logout/confirm /oidc/device /oidc/device/code /oidc/device/done /oidc/ciba /oidc/ciba/code /oidc/account /oidc/account/receipts/:id /oidc/account/withdraw /oidc/account/logout /oidc/login/consent
+		/.well-known/plinth-trust.json /oidc/jwks /oidc/authorize /oidc/login /oidc/login/code /oidc/login/method /oidc/login/secret /oidc/login/knowledge /oidc/login/passkey /oidc/login/image /oidc/login/longer /oidc/logout /oidc/logout/confirm /oidc/device /oidc/device/code /oidc/device/done /oidc/ciba /oidc/ciba/code /oidc/account /oidc/account/receipts/:id /oidc/account/passkey/new /oidc/account/passkey /oidc/account/secret /oidc/account/drop /oidc/login/wallet /oidc/login/wallet/state /oidc/link /oidc/link/transaction /oidc/link/authenticate /oidc/link/consent /oidc/link/binding-otp /oidc/link/binding /oidc/account/withdraw /oidc/account/logout /oidc/login/consent
 		/oidc/login/resend /oidc/login/back /oidc/login/cancel /contexts/identity/v1 /vci/offer/:secret /vci/nonce /status/:list /verify`)
 	for _, route := range demoOf(t).here(t).router.Routes() {
 		if route.Who == web.Anyone && !slices.Contains(open, route.Path) {
