@@ -30,6 +30,7 @@ type LoginIdentify struct {
 	LoginStep
 	Method     string
 	Identifier string // as entered before, or as the client hinted
+	Work       string // a challenge for the browser (ALTCHA), as JSON; empty: none
 }
 
 func (LoginIdentify) file() string { return "loginidentify.html" }

@@ -12,7 +12,7 @@ func step(field string) LoginStep {
 
 var (
 	_ = example(Login{LoginStep: step("method-code"), Methods: []string{"code", "pin", "password", "knowledge", "finger", "iris", "face", "passkey", "wallet"}, Again: true, Purpose: "To pay taxes", Logo: "data:image/png;base64,AA=="})
-	_ = example(LoginIdentify{LoginStep: step("identifier"), Identifier: "1", Method: "code"})
+	_ = example(LoginIdentify{LoginStep: step("identifier"), Identifier: "1", Method: "code", Work: "{}"})
 	_ = example(LoginCode{LoginStep: step("code"), Sent: []string{"a•••@example.org"}, Again: true})
 	_ = example(LoginSecret{LoginStep: step("secret"), Kind: "pin", Identifier: "1"})
 	_ = example(LoginKnowledge{LoginStep: step("known-fullName"), Fields: []string{"fullName", "dateOfBirth"}})

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/plinth-id/plinth/biometrics/evidence"
+	"github.com/plinth-id/plinth/registry/auth"
 )
 
 // Settings is how one deployment differs from another. Every field is set by
@@ -40,7 +41,8 @@ type Settings struct {
 	Proxies     []netip.Prefix
 	Policy      *evidence.Policy // nil: none is set
 	MTLS        MTLS
-	Inside      bool // relying parties may live in our own network
+	Methods     []auth.Method // by which people log in, in the order of the pages; nil: the usual ones
+	Inside      bool          // relying parties may live in our own network
 }
 
 // PKCS11 names the token that holds the root key; Module empty: there is none.
@@ -126,6 +128,19 @@ var keyList = append([]key{
 				return fmt.Errorf("%q is no range; write it like 10.0.0.0/8", text)
 			}
 			s.Proxies = append(s.Proxies, p)
+		}
+		return nil
+	}},
+	{"PLINTH_LOGIN_METHODS", "code,passkey,wallet,finger,face,iris,pin,password", "comma list of the ways to log in, in the order of the pages: of code, passkey, wallet, finger, face, iris, pin, password, knowledge", func(s *Settings, v string) error {
+		s.Methods = nil
+		for _, name := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
+			if auth.LevelOf([]auth.Method{auth.Method(name)}) == 0 {
+				return fmt.Errorf("%q is no way to log in", name)
+			}
+			s.Methods = append(s.Methods, auth.Method(name))
+		}
+		if len(s.Methods) == 0 {
+			return errors.New("needs one at least")
 		}
 		return nil
 	}},

@@ -1,12 +1,14 @@
 package login
 
 import (
+	"encoding/json"
 	"html/template"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/templates"
 )
 
@@ -48,7 +50,11 @@ func (f *Flow) page(c *gin.Context, status int, v visit, s shown) error {
 	case choose:
 		page = f.choosePage(v, l, step)
 	case identify:
-		page = templates.LoginIdentify{LoginStep: step, Identifier: v.Hint, Method: string(v.Method)}
+		identify := templates.LoginIdentify{LoginStep: step, Identifier: v.Hint, Method: string(v.Method)}
+		if identify.Work, err = f.work(c); err != nil {
+			return err
+		}
+		page = identify
 	case show:
 		if page, err = f.evidencePage(c, &v, step, s); err != nil {
 			return err
@@ -103,6 +109,16 @@ func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language, step t
 		page.Credentials = append(page.Credentials, words)
 	}
 	return page, nil
+}
+
+// work is what the browser is to work out before a number is taken; empty: nothing.
+func (f *Flow) work(c *gin.Context) (string, error) {
+	strained, err := f.Desk.Strained(c, f.Pool, web.From(c))
+	if err != nil || !strained {
+		return "", err
+	}
+	raw, err := json.Marshal(f.Desk.AskWork())
+	return string(raw), err
 }
 
 // logo is the picture of a client when it is carried in its metadata. One that

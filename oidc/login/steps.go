@@ -93,10 +93,32 @@ func (f *Flow) identified(c *gin.Context, v visit) error {
 		v.Identifier = ""
 		return f.page(c, http.StatusUnprocessableEntity, v, wrong)
 	}
+	if worked, err := f.worked(c); err != nil || !worked {
+		v.Hint, v.Identifier = entered, ""
+		if err != nil {
+			return err
+		}
+		return f.lacking(c, v, "identifier", "login.work")
+	}
 	if v.Identifier = entered; v.Method == auth.ByCode {
 		return f.send(c, v)
 	}
 	return f.onward(c, v.state)
+}
+
+// worked tells whether somebody from an address range that has failed much has
+// had their browser work for the next try. A puzzle that people would have to solve
+// shuts some of them out (WCAG 3.3.8); arithmetic shuts out nobody.
+func (f *Flow) worked(c *gin.Context) (bool, error) {
+	strained, err := f.Desk.Strained(c, f.Pool, web.From(c))
+	if err != nil || !strained {
+		return err == nil, err
+	}
+	err = f.Desk.SpendWork(c, f.Pool, c.Request.PostForm.Get("work"))
+	if refusal(err) || fault.Is(err, fault.Conflict) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // send has a code sent. For an unknown identifier the Desk answers just the same.
