@@ -54,14 +54,15 @@ func (r *Ring) Maintain(ctx context.Context, d Domain, s Schedule) (turned bool,
 	now, changed := time.Now(), false
 	err = postgres.InTx(ctx, r.pool, func(tx pgx.Tx) error {
 		turned, changed = false, false
-		of, after, err := schedule(ctx, tx, d)
+		of, _, err := schedule(ctx, tx, d)
 		if err != nil || of == nil || now.Sub(*of) < s.Every-s.Ahead {
 			return err // the everyday case: nothing is due, and nobody waits for a lock
 		}
 		if err := lock(ctx, tx); err != nil {
 			return err
 		}
-		if of, after, err = schedule(ctx, tx, d); err != nil || of == nil {
+		of, after, err := schedule(ctx, tx, d)
+		if err != nil || of == nil {
 			return err
 		}
 		switch {

@@ -23,7 +23,6 @@ type shown struct {
 type missed struct{ field, key string }
 
 func (s *shown) add(field, key string) { s.wrong = append(s.wrong, missed{field, key}) }
-func (s *shown) any() bool             { return len(s.wrong) > 0 }
 
 func (s *shown) errors(l templates.Language) ([]templates.FieldError, error) {
 	var all []templates.FieldError
