@@ -176,6 +176,11 @@ func (r *Registry) Read(ctx context.Context, db postgres.DB, person uuid.UUID) (
 	return r.read(ctx, db, person, true)
 }
 
+// Details opens an identity without its portrait, by far the largest part.
+func (r *Registry) Details(ctx context.Context, db postgres.DB, person uuid.UUID) (Identity, error) {
+	return r.read(ctx, db, person, false)
+}
+
 func (r *Registry) read(ctx context.Context, db postgres.DB, person uuid.UUID, portrait bool) (Identity, error) {
 	key, err := r.key(ctx, db, person)
 	if err != nil {

@@ -96,7 +96,7 @@ func (d *Desk) mac(person uuid.UUID, code string) []byte {
 // out of date and is not sent: the time that an answer takes must not tell who
 // there is.
 func (d *Desk) dispatch(ctx context.Context, tx pgx.Tx, who claimed, code, client string) error {
-	i, err := d.Registry.Read(ctx, tx, who.person)
+	i, err := d.Registry.Details(ctx, tx, who.person)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}

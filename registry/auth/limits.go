@@ -116,16 +116,11 @@ func (d *Desk) codes(person uuid.UUID, device, from string) []budget {
 // other strangers have. The rows are locked until the transaction ends, so two
 // attempts cannot share the last one.
 func spend(ctx context.Context, tx pgx.Tx, budgets []budget, now time.Time) (bool, error) {
-	for i, b := range budgets {
-		free, err := takeOne(ctx, tx, b, now)
-		if err != nil {
-			return false, err
-		}
-		if !free {
-			return false, refund(ctx, tx, budgets[:i])
-		}
+	taken, err := takeEach(ctx, tx, budgets, now)
+	if err != nil || len(taken) == len(budgets) {
+		return err == nil, err
 	}
-	return true, nil
+	return false, giveBack(ctx, tx, taken)
 }
 
 // allFree tells whether every budget has something left, without taking it.
@@ -140,12 +135,11 @@ func allFree(ctx context.Context, db postgres.DB, budgets []budget, now time.Tim
 
 // refund gives back what an attempt had spent that passed or was not judged.
 func refund(ctx context.Context, tx pgx.Tx, budgets []budget) error {
+	keys := make([][]byte, 0, len(budgets))
 	for _, b := range budgets {
-		if err := giveBack(ctx, tx, b.key); err != nil {
-			return err
-		}
+		keys = append(keys, b.key)
 	}
-	return nil
+	return giveBack(ctx, tx, keys)
 }
 
 // remembered is a device on which a person has logged in.

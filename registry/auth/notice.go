@@ -19,7 +19,7 @@ const noticeLife = 24 * time.Hour
 // Tell sends a person news about their account, by the channel that they have:
 // the sentence with this key, about a client whose name depends on the language.
 func (d *Desk) Tell(ctx context.Context, tx pgx.Tx, person uuid.UUID, key string, client func(lang string) string) error {
-	i, err := d.Registry.Read(ctx, tx, person)
+	i, err := d.Registry.Details(ctx, tx, person)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (d *Desk) Call(ctx context.Context, tx pgx.Tx, c Call) error {
 	if !free || !who.exists {
 		return nil // the client sees no difference: nobody answers
 	}
-	i, err := d.Registry.Read(ctx, tx, who.person)
+	i, err := d.Registry.Details(ctx, tx, who.person)
 	if err != nil {
 		return err
 	}

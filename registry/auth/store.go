@@ -52,16 +52,24 @@ func sweepImages(ctx context.Context, db postgres.DB, now time.Time) error {
 	return err
 }
 
-// takeOne takes one from a budget, or finds it used up, in one statement.
-func takeOne(ctx context.Context, db postgres.DB, b budget, now time.Time) (bool, error) {
-	var used int
-	err := db.QueryRow(ctx, `INSERT INTO auth_limit AS l (key, used, until) VALUES ($1, 1, $2)
-		ON CONFLICT (key) DO UPDATE SET used = CASE WHEN l.until <= $3 THEN 1 ELSE l.used + 1 END, until = CASE WHEN l.until <= $3 THEN $2 ELSE l.until END
-		WHERE l.until <= $3 OR l.used < $4 RETURNING used`, b.key, now.Add(b.window), now, b.limit).Scan(&used)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+// takeEach takes one from each budget that has something left, and gives the keys
+// of those, all in one round trip.
+func takeEach(ctx context.Context, tx pgx.Tx, budgets []budget, now time.Time) (taken [][]byte, err error) {
+	var batch pgx.Batch
+	for _, b := range budgets {
+		batch.Queue(`INSERT INTO auth_limit AS l (key, used, until) VALUES ($1, 1, $2)
+			ON CONFLICT (key) DO UPDATE SET used = CASE WHEN l.until <= $3 THEN 1 ELSE l.used + 1 END, until = CASE WHEN l.until <= $3 THEN $2 ELSE l.until END
+			WHERE l.until <= $3 OR l.used < $4 RETURNING key`, b.key, now.Add(b.window), now, b.limit).QueryRow(func(row pgx.Row) error {
+			var key []byte
+			err := row.Scan(&key)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil // used up
+			}
+			taken = append(taken, key)
+			return err
+		})
 	}
-	return err == nil, err
+	return taken, tx.SendBatch(ctx, &batch).Close()
 }
 
 // isFree tells whether a budget has something left, without taking it.
@@ -76,8 +84,8 @@ func anyUsed(ctx context.Context, db postgres.DB, keys [][]byte, often int, now 
 	return used, err
 }
 
-func giveBack(ctx context.Context, db postgres.DB, key []byte) error {
-	_, err := db.Exec(ctx, `UPDATE auth_limit SET used = greatest(used - 1, 0) WHERE key = $1`, key)
+func giveBack(ctx context.Context, db postgres.DB, keys [][]byte) error {
+	_, err := db.Exec(ctx, `UPDATE auth_limit SET used = greatest(used - 1, 0) WHERE key = ANY ($1)`, keys)
 	return err
 }
 
