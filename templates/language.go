@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -21,15 +22,16 @@ type Language struct {
 	Name  string // in itself
 	Dir   string // "ltr" or "rtl"
 
-	say *i18n.Localizer
+	say   *i18n.Localizer
+	plain *sync.Map // sentences into which nothing is filled, by key, once they were looked up
 }
 
 var (
 	bundle    = load()
 	supported = []Language{
-		{Tag: "eng", BCP47: "en", Name: "English", Dir: "ltr", say: i18n.NewLocalizer(bundle, "en")},
-		{Tag: "fra", BCP47: "fr", Name: "Français", Dir: "ltr", say: i18n.NewLocalizer(bundle, "fr")},
-		{Tag: "ara", BCP47: "ar", Name: "العربية", Dir: "rtl", say: i18n.NewLocalizer(bundle, "ar")},
+		{Tag: "eng", BCP47: "en", Name: "English", Dir: "ltr", say: i18n.NewLocalizer(bundle, "en"), plain: new(sync.Map)},
+		{Tag: "fra", BCP47: "fr", Name: "Français", Dir: "ltr", say: i18n.NewLocalizer(bundle, "fr"), plain: new(sync.Map)},
+		{Tag: "ara", BCP47: "ar", Name: "العربية", Dir: "rtl", say: i18n.NewLocalizer(bundle, "ar"), plain: new(sync.Map)},
 	}
 	matcher = language.NewMatcher([]language.Tag{language.English, language.French, language.Arabic})
 )
@@ -91,19 +93,27 @@ func (l Language) Text(key string, pairs ...any) (string, error) {
 	if len(pairs)%2 != 0 {
 		return "", fmt.Errorf("text %s: names and values must come in pairs", key)
 	}
-	config := &i18n.LocalizeConfig{MessageID: key}
-	if len(pairs) > 0 {
-		data := make(map[string]any, len(pairs)/2)
-		for i := 0; i < len(pairs); i += 2 {
-			name, ok := pairs[i].(string)
-			if !ok {
-				return "", fmt.Errorf("text %s: %v is no name", key, pairs[i])
-			}
-			data[name] = pairs[i+1]
+	if len(pairs) == 0 {
+		if kept, ok := l.plain.Load(key); ok {
+			return kept.(string), nil
 		}
-		config.TemplateData = data
-		config.PluralCount = data["Count"]
+		sentence, err := l.say.Localize(&i18n.LocalizeConfig{MessageID: key})
+		if err == nil {
+			l.plain.Store(key, sentence)
+		}
+		return sentence, err
 	}
+	config := &i18n.LocalizeConfig{MessageID: key}
+	data := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return "", fmt.Errorf("text %s: %v is no name", key, pairs[i])
+		}
+		data[name] = pairs[i+1]
+	}
+	config.TemplateData = data
+	config.PluralCount = data["Count"]
 	return l.say.Localize(config)
 }
 
