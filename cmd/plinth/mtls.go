@@ -141,6 +141,7 @@ func (h *house) serveMTLS(ctx context.Context) error {
 	if err != nil {
 		return wrongUse{fmt.Errorf("PLINTH_MTLS_LISTEN: %w", err)}
 	}
-	asking := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
+	asking := strictTLS(pair)
+	asking.ClientAuth = tls.RequestClientCert
 	return web.Serve(ctx, tls.NewListener(ln, asking), h.front(), drain)
 }

@@ -70,7 +70,15 @@ func listen(s Settings) (net.Listener, error) {
 		ln.Close()
 		return nil, wrongUse{fmt.Errorf("PLINTH_TLS_CERT: %w", err)}
 	}
-	return tls.NewListener(ln, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}), nil
+	return tls.NewListener(ln, strictTLS(pair)), nil
+}
+
+// strictTLS allows what RFC 9325 section 4.2 recommends and nothing else, as FAPI
+// 2.0 asks for (5.2.2): of TLS 1.2 four suites, of TLS 1.3 all.
+func strictTLS(pair tls.Certificate) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, CipherSuites: []uint16{
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}}
 }
 
 // run does what the roles of this process say until ctx ends, then lets what
