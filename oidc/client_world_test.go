@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -129,4 +130,29 @@ func (w *world) object(t *testing.T, c rp, form url.Values, change func(claims m
 	raw, err := jwt.Signed(signer).Claims(claims).Serialize()
 	must(t, err)
 	return raw
+}
+
+func basicAuth(c rp) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.id)+":"+url.QueryEscape(c.secret)))
+}
+
+// headerOf reads the header of a JWS without judging it.
+func headerOf(t *testing.T, token string) map[string]any {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	must(t, err)
+	var header map[string]any
+	must(t, json.Unmarshal(raw, &header))
+	return header
+}
+
+// published tells whether a key stands in the provider's set.
+func published(t *testing.T, w *world, kid any) bool {
+	t.Helper()
+	for _, key := range w.ask(t, "GET", "/oidc/jwks", nil).body["keys"].([]any) {
+		if key.(map[string]any)["kid"] == kid {
+			return true
+		}
+	}
+	return false
 }
