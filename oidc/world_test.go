@@ -111,7 +111,7 @@ func open(t *testing.T) *world {
 		w.person, w.uin = made.Person, made.UIN.Reveal()
 		return err
 	}))
-	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Known, Issuer: issuer, HTTP: http.DefaultClient,
+	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Known, Issuer: issuer, HTTP: http.DefaultClient, Certificate: shownCertificate,
 		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Now: w.now})
 	must(t, err)
 	router := web.New(web.Config{Public: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
