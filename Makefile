@@ -6,7 +6,7 @@ export GOFLAGS = -tags=nomsgpack -gcflags=all=-dwarf=false -ldflags=-w
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test test-long lint bench biometrics interop postgres chromium node
+.PHONY: build demo test test-long lint bench biometrics interop postgres chromium node axe
 
 build: ## the one binary, without cgo
 	CGO_ENABLED=0 $(GO) build -o plinth ./cmd/plinth
@@ -14,7 +14,7 @@ build: ## the one binary, without cgo
 demo: postgres build ## everything on this machine, with synthetic people
 	./plinth demo --data ./data/demo
 
-test: postgres chromium lint ## all tests, browser journeys included
+test: postgres chromium axe lint ## all tests, browser journeys included
 	$(GO) test -timeout 20m ./...
 
 test-long: postgres chromium ## race detector, the full crash matrix, every fuzz target for 20 s
@@ -42,6 +42,10 @@ postgres:
 chromium:
 	@command -v chromium >/dev/null 2>&1 || \
 		{ $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; }
+
+axe: ## the checker of accessibility; without npm the pages are not checked, save in CI
+	@if command -v npm >/dev/null 2>&1; then cd bench/axe && npm install --no-fund --no-audit --no-package-lock --loglevel=error >/dev/null; \
+		elif [ -n "$$CI" ]; then echo "axe: npm is missing"; exit 1; fi
 
 node:
 	@command -v npm >/dev/null 2>&1 || \
