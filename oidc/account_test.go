@@ -24,7 +24,8 @@ func (w *world) backchannel(t *testing.T) (rp, chan map[string]any) {
 	return w.register(t, map[string]any{"backchannel_logout_uri": server.URL, "backchannel_logout_session_required": true}), told
 }
 
-func TestBackChannelLogoutTellsEveryClientOnce(t *testing.T) {
+// The module "oidcc-backchannel-rp-initiated-logout".
+func TestOIDCCBackchannelRPInitiatedLogout(t *testing.T) {
 	w := open(t)
 	c, told := w.backchannel(t)
 	w.rp = c

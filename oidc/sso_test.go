@@ -93,36 +93,43 @@ func TestALoginIsSteppedUp(t *testing.T) {
 	}
 }
 
-func TestRPInitiatedLogout(t *testing.T) {
+// The modules of "oidcc-rp-initiated-logout-certification-test-plan", by their names, and two more.
+func TestOIDCCRPInitiatedLogout(t *testing.T) {
+	// One browser for all: the person's own device, which the limits know.
+	const out = "https://rp.example/out?x=1"
 	w := open(t)
-	c := w.register(t, map[string]any{"post_logout_redirect_uris": []string{"https://rp.example/out?x=1"}})
+	c := w.register(t, map[string]any{"post_logout_redirect_uris": []string{out}})
 	w.rp = c
+	b := w.browser(t)
 	for name, x := range map[string]struct {
 		form func(hint string) url.Values
 		to   string // empty: a page
 		ends bool
 	}{
-		"with everything": {func(h string) url.Values {
-			return url.Values{"id_token_hint": {h}, "post_logout_redirect_uri": {"https://rp.example/out?x=1"}, "state": {"s&1"}}
-		}, "https://rp.example/out?x=1&state=s%261", true},
-		"with the hint alone": {func(h string) url.Values { return url.Values{"id_token_hint": {h}} }, "", true},
-		"without state": {func(h string) url.Values {
-			return url.Values{"id_token_hint": {h}, "post_logout_redirect_uri": {"https://rp.example/out?x=1"}}
-		}, "https://rp.example/out?x=1", true},
-		"to another address": {func(h string) url.Values {
-			return url.Values{"id_token_hint": {h}, "post_logout_redirect_uri": {"https://rp.example/out"}}
+		"oidcc-rp-initiated-logout": {func(h string) url.Values {
+			return url.Values{"id_token_hint": {h}, "post_logout_redirect_uri": {out}, "state": {"s&1"}}
+		}, out + "&state=s%261", true},
+		"oidcc-rp-initiated-logout-no-post-logout-redirect-uri": {func(h string) url.Values { return url.Values{"id_token_hint": {h}, "state": {"s"}} }, "", true},
+		"oidcc-rp-initiated-logout-no-state":                    {func(h string) url.Values { return url.Values{"id_token_hint": {h}, "post_logout_redirect_uri": {out}} }, out, true},
+		"oidcc-rp-initiated-logout-bad-post-logout-redirect-uri": {func(h string) url.Values {
+			return url.Values{"id_token_hint": {h}, "post_logout_redirect_uri": {"https://rp.example/evil"}}
 		}, "", false},
-		"with a spoiled hint": {func(h string) url.Values {
-			return url.Values{"id_token_hint": {h[:len(h)-4] + "AAAA"}, "post_logout_redirect_uri": {"https://rp.example/out?x=1"}}
+		"oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri": {func(h string) url.Values {
+			return url.Values{"id_token_hint": {h}, "post_logout_redirect_uri": {out + "&foo=bar"}}
 		}, "", false},
-		"of another client": {func(h string) url.Values { return url.Values{"id_token_hint": {h}, "client_id": {"other"}} }, "", false},
-		"without a hint": {func(string) url.Values {
-			return url.Values{"client_id": {c.id}, "post_logout_redirect_uri": {"https://rp.example/out?x=1"}}
+		"oidcc-rp-initiated-logout-modified-id-token-hint": {func(h string) url.Values {
+			return url.Values{"id_token_hint": {h[:len(h)-4] + "AAAA"}, "post_logout_redirect_uri": {out}}
 		}, "", false},
-		"without anything":     {func(string) url.Values { return nil }, "", false},
-		"an address, no party": {func(string) url.Values { return url.Values{"post_logout_redirect_uri": {"https://rp.example/out?x=1"}} }, "", false},
+		"oidcc-rp-initiated-logout-bad-id-token-hint": {func(string) url.Values {
+			return url.Values{"id_token_hint": {"not a token"}, "post_logout_redirect_uri": {out}}
+		}, "", false},
+		"oidcc-rp-initiated-logout-no-id-token-hint": {func(string) url.Values { return url.Values{"client_id": {c.id}, "post_logout_redirect_uri": {out}} }, "", false},
+		"oidcc-rp-initiated-logout-no-params":        {func(string) url.Values { return nil }, "", false},
+		"oidcc-rp-initiated-logout-only-state":       {func(string) url.Values { return url.Values{"state": {"s"}} }, "", false},
+		"of another client":                          {func(h string) url.Values { return url.Values{"id_token_hint": {h}, "client_id": {"other"}} }, "", false},
+		"an address, and no party":                   {func(string) url.Values { return url.Values{"post_logout_redirect_uri": {out}} }, "", false},
 	} {
-		b, tokens := w.loggedIn(t)
+		tokens := w.post(t, "/oidc/token", w.trade(t, w.rp, b.login(t, w.asks(w.question(w.rp))).Get("code")))
 		got := b.get(t, w.URL+"/oidc/logout?"+x.form(tokens.str("id_token")).Encode())
 		if got.header.Get("Location") != x.to || (x.to == "") != (got.status != http.StatusSeeOther) {
 			t.Errorf("%s: got %d to %q, want %q", name, got.status, got.header.Get("Location"), x.to)
@@ -133,13 +140,13 @@ func TestRPInitiatedLogout(t *testing.T) {
 		}
 	}
 	// The person's own yes, on our page.
-	b, _ := w.loggedIn(t)
+	b.login(t, w.asks(w.question(w.rp)))
 	if page := b.get(t, w.URL+"/oidc/logout"); !strings.Contains(page.text, "/oidc/logout/confirm") {
 		t.Fatalf("got %s, want to be asked", page.text)
 	}
-	resp, err := b.PostForm(w.URL+"/oidc/logout/confirm", url.Values{"client_id": {c.id}, "post_logout_redirect_uri": {"https://rp.example/out?x=1"}})
+	resp, err := b.PostForm(w.URL+"/oidc/logout/confirm", url.Values{"client_id": {c.id}, "post_logout_redirect_uri": {out}})
 	must(t, err)
-	if got := read(t, resp); got.header.Get("Location") != "https://rp.example/out?x=1" {
+	if got := read(t, resp); got.header.Get("Location") != out {
 		t.Errorf("got %d to %q, want to be led back", got.status, got.header.Get("Location"))
 	}
 }
