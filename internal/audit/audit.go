@@ -65,6 +65,11 @@ const (
 	ClientDisabled      Event = "client-disabled"
 	ClientRotated       Event = "client-rotated"
 	KeyRotated          Event = "key-rotated"
+	ClientFederated     Event = "client-federated"
+	SubordinateAdded    Event = "subordinate-added"
+	SubordinateRemoved  Event = "subordinate-removed"
+	TrustMarkIssued     Event = "trust-mark-issued"
+	TrustMarkRevoked    Event = "trust-mark-revoked"
 )
 
 // Entry is one thing that happened. It holds ids, never names or numbers.
