@@ -105,7 +105,7 @@ func demand(links []statement) (policy.Metadata, error) {
 		}
 		below = append(below, s.subject)
 		if err := s.constraints.hold(below); err != nil {
-			return nil, mistrust("a constraint of %s does not hold: %w", s.issuer, err)
+			return nil, mistrust("a constraint of %s does not hold: %s", s.issuer, err)
 		}
 		if i == 1 {
 			resolved = resolved.With(s.metadata)
@@ -118,12 +118,12 @@ func demand(links []statement) (policy.Metadata, error) {
 	for _, s := range slices.Backward(links) {
 		var err error
 		if demanded, err = demanded.Merge(s.policy); err != nil {
-			return nil, misfit("%w", err)
+			return nil, misfit("%s", err)
 		}
 	}
 	resolved, err := demanded.Apply(resolved)
 	if err != nil {
-		return nil, misfit("%w", err)
+		return nil, misfit("%s", err)
 	}
 	return resolved, nil
 }

@@ -59,7 +59,7 @@ func (f *Federation) admit(ctx context.Context, entityID string) error {
 	if err == nil {
 		_, err = f.register(ctx, t, chain, automatic)
 	}
-	if fault.Is(err, fault.Invalid) {
+	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound) {
 		f.failed.keep(entityID, outcome{err: err, until: f.Now().Add(refusedFor)})
 	}
 	return err
@@ -139,7 +139,7 @@ func (t *trip) keysOf(ctx context.Context, chain Chain, resolved map[string]any)
 			_, err = readKeys(raw)
 		}
 		if err != nil {
-			return nil, false, misfit("the jwks of %s cannot be used: %w", chain.Subject, err)
+			return nil, false, misfit("the jwks of %s cannot be used: %s", chain.Subject, err)
 		}
 		return raw, false, nil
 	}
@@ -161,10 +161,10 @@ func (t *trip) keysOf(ctx context.Context, chain Chain, resolved map[string]any)
 		return nil, false, err
 	}
 	if err := wellFormed([]byte(raw)); err != nil {
-		return nil, false, misfit("the keys of %s cannot be used: %w", chain.Subject, err)
+		return nil, false, misfit("the keys of %s cannot be used: %s", chain.Subject, err)
 	}
 	if _, err := readKeys(json.RawMessage(raw)); err != nil {
-		return nil, false, misfit("the keys of %s cannot be used: %w", chain.Subject, err)
+		return nil, false, misfit("the keys of %s cannot be used: %s", chain.Subject, err)
 	}
 	return json.RawMessage(raw), true, nil
 }
@@ -183,7 +183,7 @@ func (t *trip) signedKeys(chain Chain, raw string) (string, error) {
 		err = errors.New("it does not hold at this time")
 	}
 	if err != nil {
-		return "", misfit("the signed keys of %s cannot be used: %w", chain.Subject, err)
+		return "", misfit("the signed keys of %s cannot be used: %s", chain.Subject, err)
 	}
 	set, err := json.Marshal(map[string]json.RawMessage{"keys": s.claims["keys"]})
 	return string(set), err

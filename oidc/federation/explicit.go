@@ -87,7 +87,7 @@ func (f *Federation) enrol(ctx context.Context, kind, body string) (string, erro
 	}
 	a, err := f.readAsked(kind, body)
 	if err != nil {
-		return "", refusal(codeRequest, "%w", err)
+		return "", refusal(codeRequest, "%s", err)
 	}
 	if a.subject == f.issuer {
 		return "", errNoEntity
@@ -159,7 +159,7 @@ func (f *Federation) brought(raw []string, first *statement, anchors map[string]
 		}
 		s, err := readStatement(text, f.Now())
 		if err != nil {
-			return Chain{}, mistrust("a statement of the chain that was sent cannot be used: %w", err)
+			return Chain{}, mistrust("a statement of the chain that was sent cannot be used: %s", err)
 		}
 		if i == 0 && first != nil {
 			if s.subject != first.subject {

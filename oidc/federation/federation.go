@@ -52,7 +52,9 @@ const (
 	statementLife = 24 * time.Hour // of what we sign about ourselves and others
 	longest       = 24 * time.Hour // that a registration lasts, however long its chain does
 	patience      = 15 * time.Second
-	together      = 16 // resolutions that run at once
+	together      = 64 // resolutions that run at once
+	maxFailures   = 4096
+	maxChains     = 128 // each may have half a megabyte
 )
 
 // New makes a Federation.
@@ -80,7 +82,7 @@ func New(config Config) (*Federation, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Federation{Config: config, issuer: issuer, places: make(chan struct{}, together), failed: newMemory(), chains: newMemory()}, nil
+	return &Federation{Config: config, issuer: issuer, places: make(chan struct{}, together), failed: newMemory(maxFailures), chains: newMemory(maxChains)}, nil
 }
 
 // anchors are the anchors that we believe, with their keys.
@@ -122,10 +124,9 @@ func misfit(format string, args ...any) error { return refusal(codeMetadata, for
 // refusal makes a fault of a reason. Reasons hold names from outside, so they are cut.
 func refusal(code, format string, args ...any) error {
 	const most = 400
-	cause := fmt.Errorf(format, args...)
-	reason := []rune(cause.Error())
+	reason := []rune(fmt.Sprintf(format, args...))
 	if len(reason) > most {
 		reason = append(reason[:most], '…')
 	}
-	return fault.New(fault.Invalid, "The entity is not accepted: "+string(reason)+".").Named(code).Because(cause)
+	return fault.New(fault.Invalid, "The entity is not accepted: "+string(reason)+".").Named(code)
 }

@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/plinth-id/plinth/internal/fault"
 )
 
 const (
 	maxFetches = 20
+	maxWait    = 5 * time.Second
 	maxJWKS    = 64 << 10
 	wellKnown  = "/.well-known/openid-federation"
 )
@@ -40,7 +42,7 @@ func (t *trip) configuration(ctx context.Context, id string) (statement, error) 
 		}
 		s, err := readStatement(raw, t.f.Now())
 		if err != nil {
-			return s, mistrust("the configuration of %s cannot be used: %w", id, err)
+			return s, mistrust("the configuration of %s cannot be used: %s", id, err)
 		}
 		if !s.own() || s.subject != id || !s.by(s.keys) {
 			return s, mistrust("the configuration of %s is not its own", id)
@@ -65,7 +67,7 @@ func (t *trip) about(ctx context.Context, superior statement, id string) (statem
 		}
 		s, err := readStatement(raw, t.f.Now())
 		if err != nil {
-			return s, mistrust("the statement of %s about %s cannot be used: %w", superior.subject, id, err)
+			return s, mistrust("the statement of %s about %s cannot be used: %s", superior.subject, id, err)
 		}
 		if s.own() || s.issuer != superior.subject || s.subject != id {
 			return s, mistrust("%s answered with a statement about another entity than %s", superior.subject, id)
@@ -112,6 +114,8 @@ func (t *trip) get(ctx context.Context, address, kind string, limit int64) (stri
 		return "", mistrust("more than %d documents would have to be fetched", maxFetches)
 	}
 	t.left--
+	ctx, cancel := context.WithTimeout(ctx, maxWait) // or one slow server takes the time of all
+	defer cancel()
 	body, err := t.f.fetch(ctx, address, "application/"+kind, limit)
 	if err != nil {
 		host := ""

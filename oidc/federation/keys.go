@@ -25,7 +25,7 @@ const (
 var secretParts = []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"}
 
 // readKeys reads a JWK Set of public keys, each with a kid of its own. Keys of a kind
-// that we do not know are passed over (RFC 7517, 5).
+// that we do not know, or that lack something, are passed over (RFC 7517, 5).
 func readKeys(raw json.RawMessage) (jose.JSONWebKeySet, error) {
 	var members map[string]json.RawMessage // a struct would take "Keys" for "keys"
 	var written []map[string]json.RawMessage
@@ -39,24 +39,22 @@ func readKeys(raw json.RawMessage) (jose.JSONWebKeySet, error) {
 		if slices.ContainsFunc(secretParts, func(name string) bool { return members[name] != nil }) {
 			return set, errors.New("a JWK Set must hold public keys only")
 		}
+		var kid string
+		if json.Unmarshal(members["kid"], &kid) != nil || kid == "" || seen[kid] {
+			return set, errors.New("every key of a JWK Set must have a kid of its own")
+		}
+		seen[kid] = true
 		one, err := json.Marshal(members)
 		if err != nil {
 			return set, err
 		}
 		var key jose.JSONWebKey
-		if err := key.UnmarshalJSON(one); errors.Is(err, jose.ErrUnsupportedKeyType) {
-			continue
-		} else if err != nil {
-			return set, errors.New("a JWK Set holds a key that cannot be read")
+		if key.UnmarshalJSON(one) == nil {
+			set.Keys = append(set.Keys, key)
 		}
-		if key.KeyID == "" || seen[key.KeyID] {
-			return set, errors.New("every key of a JWK Set must have a kid of its own")
-		}
-		seen[key.KeyID] = true
-		set.Keys = append(set.Keys, key)
 	}
 	if len(set.Keys) == 0 {
-		return set, errors.New("a JWK Set holds no key of a kind that is known here")
+		return set, errors.New("a JWK Set holds no key that can be used here")
 	}
 	return set, nil
 }

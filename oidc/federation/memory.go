@@ -9,6 +9,7 @@ import (
 // question does not send us out again. It need not survive.
 type memory struct {
 	mu   sync.Mutex
+	most int
 	kept map[string]outcome
 }
 
@@ -18,9 +19,7 @@ type outcome struct {
 	until time.Time
 }
 
-const maxMemory = 1024
-
-func newMemory() *memory { return &memory{kept: map[string]outcome{}} }
+func newMemory(most int) *memory { return &memory{most: most, kept: map[string]outcome{}} }
 
 func (m *memory) recall(key string, now time.Time) (outcome, bool) {
 	m.mu.Lock()
@@ -34,7 +33,7 @@ func (m *memory) recall(key string, now time.Time) (outcome, bool) {
 func (m *memory) keep(key string, o outcome) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.kept) >= maxMemory {
+	if len(m.kept) >= m.most {
 		clear(m.kept)
 	}
 	m.kept[key] = o

@@ -70,7 +70,7 @@ func (f *Federation) known(ctx context.Context, sub string, wanted map[string]jo
 	switch {
 	case err == nil:
 		o.until = earlier(o.until, chain.Expires)
-	case fault.Is(err, fault.Invalid):
+	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound):
 		o.until = f.Now().Add(refusedFor)
 	default:
 		return chain, err

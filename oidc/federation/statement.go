@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -204,8 +205,7 @@ func (s statement) checkMarks() error {
 		return err
 	}
 	for _, c := range listed {
-		mark, err := open(c.Mark, typeMark, maxStatement)
-		if err != nil || c.Type == "" || mark.text("trust_mark_type") != c.Type {
+		if c.Type == "" || claimedType(c.Mark) != c.Type {
 			return errors.New("trust_marks holds one that is not of the type it claims")
 		}
 	}
@@ -221,6 +221,20 @@ func (s statement) checkMarks() error {
 		}
 	}
 	return nil
+}
+
+// claimedType is the type that a trust mark names, whatever it is signed with.
+func claimedType(mark string) string {
+	parts := strings.Split(mark, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var s signed
+	if err != nil || wellFormed(payload) != nil || json.Unmarshal(payload, &s.claims) != nil {
+		return ""
+	}
+	return s.text("trust_mark_type")
 }
 
 // owner is who a type of trust mark belongs to.

@@ -133,6 +133,8 @@ func (w *world) register(_ context.Context, _ postgres.DB, id string, raw json.R
 	if err := json.Unmarshal(raw, &one.metadata); err != nil {
 		return err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.taken = append(w.taken, one)
 	return nil
 }
