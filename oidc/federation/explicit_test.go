@@ -104,80 +104,83 @@ func TestAChainThatIsBroughtSavesTheFetches(t *testing.T) {
 	}
 }
 
+// unwelcome are requests by which nobody may be registered.
+var unwelcome = map[string]struct {
+	send   func(w *world) answer
+	status int
+	code   string
+}{
+	"another content type": {func(w *world) answer { return w.enrol("application/json", w.request(nil, nil)) }, 400, "invalid_request"},
+	"no content type":      {func(w *world) answer { return w.enrol("", w.request(nil, nil)) }, 400, "invalid_request"},
+	"no statement":         {func(w *world) answer { return w.enrol(statementKind, "x.y.z") }, 400, "invalid_request"},
+	"no chain":             {func(w *world) answer { return w.enrol("application/trust-chain+json", "{}") }, 400, "invalid_request"},
+	"no audience": {func(w *world) answer {
+		return w.enrol(statementKind, w.entities[leaf].configuration())
+	}, 400, "invalid_request"},
+	"another audience": {func(w *world) answer {
+		return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { claims["aud"] = anchor }))
+	}, 400, "invalid_request"},
+	"two audiences": {func(w *world) answer {
+		return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { claims["aud"] = []string{provider, anchor} }))
+	}, 400, "invalid_request"},
+	"another signature": {func(w *world) answer {
+		w.entities[leaf].spoil = foreignKey(w)
+		return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { foreignKey(w)(nil, claims) }))
+	}, 400, "invalid_request"},
+	"no relying party": {func(w *world) answer {
+		return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { delete(claims, "metadata") }))
+	}, 400, "invalid_request"},
+	"expired": {func(w *world) answer {
+		return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { claims["exp"] = 1 }))
+	}, 400, "invalid_request"},
+	"another way": {func(w *world) answer {
+		w.entities[leaf].metadata["openid_relying_party"].(map[string]any)["client_registration_types"] = []string{"automatic"}
+		return w.enrol(statementKind, w.request(nil, nil))
+	}, 400, "invalid_metadata"},
+	"superior that does not know it": {func(w *world) answer {
+		delete(w.entities[middle].below, leaf)
+		return w.enrol(statementKind, w.request(nil, nil))
+	}, 400, "invalid_trust_chain"},
+	"chain of another": {func(w *world) answer {
+		chain := w.chain()
+		chain[0] = w.entities[middle].configuration()
+		return w.enrol(statementKind, w.request(map[string]any{"trust_chain": chain}, nil))
+	}, 400, "invalid_trust_chain"},
+	"chain with a gap": {func(w *world) answer {
+		chain := w.chain()
+		return w.enrol(statementKind, w.request(map[string]any{"trust_chain": []string{chain[0], chain[2], chain[3]}}, nil))
+	}, 400, "invalid_trust_chain"},
+	"chain to an unknown anchor": {func(w *world) answer {
+		return w.enrol(statementKind, w.request(map[string]any{"trust_chain": w.chain()[:2]}, nil))
+	}, 404, "invalid_trust_anchor"},
+	"chain that goes round": {func(w *world) answer {
+		w.entities[leaf].above(w.entities[middle], nil)
+		chain := []string{w.entities[leaf].configuration(), w.entities[middle].about(leaf), w.entities[leaf].about(middle), w.entities[middle].about(leaf),
+			w.entities[anchor].about(middle), w.entities[anchor].configuration()}
+		return w.enrol(statementKind, w.request(map[string]any{"trust_chain": chain}, nil))
+	}, 400, "invalid_trust_chain"},
+	"empty chain": {func(w *world) answer {
+		return w.enrol(statementKind, w.request(map[string]any{"trust_chain": []string{}}, nil))
+	}, 400, "invalid_request"},
+	"chain within a chain": {func(w *world) answer {
+		raw, err := json.Marshal([]string{w.request(map[string]any{"trust_chain": w.chain()}, nil)})
+		must(w.t, err)
+		return w.enrol("application/trust-chain+json", string(raw))
+	}, 400, "invalid_request"},
+	"chain for us of another": {func(w *world) answer {
+		return w.enrol(statementKind, w.request(map[string]any{"peer_trust_chain": w.chain()}, nil))
+	}, 400, "invalid_trust_chain"},
+	"too large": {func(w *world) answer {
+		return w.enrol(statementKind, w.request(map[string]any{"trust_chain": []string{strings.Repeat("x", 300<<10)}}, nil))
+	}, 400, "invalid_trust_chain"},
+	"refused by us": {func(w *world) answer {
+		w.refuses = fault.New(fault.Invalid, "It cannot be.").Named("client-invalid").At("scope", "is unknown")
+		return w.enrol(statementKind, w.request(nil, nil))
+	}, 400, "invalid_client_metadata"},
+}
+
 func TestABadRequestIsRefused(t *testing.T) {
-	for name, s := range map[string]struct {
-		send   func(w *world) answer
-		status int
-		code   string
-	}{
-		"another content type": {func(w *world) answer { return w.enrol("application/json", w.request(nil, nil)) }, 400, "invalid_request"},
-		"no content type":      {func(w *world) answer { return w.enrol("", w.request(nil, nil)) }, 400, "invalid_request"},
-		"no statement":         {func(w *world) answer { return w.enrol(statementKind, "x.y.z") }, 400, "invalid_request"},
-		"no chain":             {func(w *world) answer { return w.enrol("application/trust-chain+json", "{}") }, 400, "invalid_request"},
-		"no audience": {func(w *world) answer {
-			return w.enrol(statementKind, w.entities[leaf].configuration())
-		}, 400, "invalid_request"},
-		"another audience": {func(w *world) answer {
-			return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { claims["aud"] = anchor }))
-		}, 400, "invalid_request"},
-		"two audiences": {func(w *world) answer {
-			return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { claims["aud"] = []string{provider, anchor} }))
-		}, 400, "invalid_request"},
-		"another signature": {func(w *world) answer {
-			w.entities[leaf].spoil = foreignKey(w)
-			return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { foreignKey(w)(nil, claims) }))
-		}, 400, "invalid_request"},
-		"no relying party": {func(w *world) answer {
-			return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { delete(claims, "metadata") }))
-		}, 400, "invalid_request"},
-		"expired": {func(w *world) answer {
-			return w.enrol(statementKind, w.request(nil, func(claims map[string]any) { claims["exp"] = 1 }))
-		}, 400, "invalid_request"},
-		"another way": {func(w *world) answer {
-			w.entities[leaf].metadata["openid_relying_party"].(map[string]any)["client_registration_types"] = []string{"automatic"}
-			return w.enrol(statementKind, w.request(nil, nil))
-		}, 400, "invalid_metadata"},
-		"superior that does not know it": {func(w *world) answer {
-			delete(w.entities[middle].below, leaf)
-			return w.enrol(statementKind, w.request(nil, nil))
-		}, 400, "invalid_trust_chain"},
-		"chain of another": {func(w *world) answer {
-			chain := w.chain()
-			chain[0] = w.entities[middle].configuration()
-			return w.enrol(statementKind, w.request(map[string]any{"trust_chain": chain}, nil))
-		}, 400, "invalid_trust_chain"},
-		"chain with a gap": {func(w *world) answer {
-			chain := w.chain()
-			return w.enrol(statementKind, w.request(map[string]any{"trust_chain": []string{chain[0], chain[2], chain[3]}}, nil))
-		}, 400, "invalid_trust_chain"},
-		"chain to an unknown anchor": {func(w *world) answer {
-			return w.enrol(statementKind, w.request(map[string]any{"trust_chain": w.chain()[:2]}, nil))
-		}, 404, "invalid_trust_anchor"},
-		"chain that goes round": {func(w *world) answer {
-			w.entities[leaf].above(w.entities[middle], nil)
-			chain := []string{w.entities[leaf].configuration(), w.entities[middle].about(leaf), w.entities[leaf].about(middle), w.entities[middle].about(leaf),
-				w.entities[anchor].about(middle), w.entities[anchor].configuration()}
-			return w.enrol(statementKind, w.request(map[string]any{"trust_chain": chain}, nil))
-		}, 400, "invalid_trust_chain"},
-		"empty chain": {func(w *world) answer {
-			return w.enrol(statementKind, w.request(map[string]any{"trust_chain": []string{}}, nil))
-		}, 400, "invalid_request"},
-		"chain within a chain": {func(w *world) answer {
-			raw, err := json.Marshal([]string{w.request(map[string]any{"trust_chain": w.chain()}, nil)})
-			must(w.t, err)
-			return w.enrol("application/trust-chain+json", string(raw))
-		}, 400, "invalid_request"},
-		"chain for us of another": {func(w *world) answer {
-			return w.enrol(statementKind, w.request(map[string]any{"peer_trust_chain": w.chain()}, nil))
-		}, 400, "invalid_trust_chain"},
-		"too large": {func(w *world) answer {
-			return w.enrol(statementKind, w.request(map[string]any{"trust_chain": []string{strings.Repeat("x", 300<<10)}}, nil))
-		}, 400, "invalid_trust_chain"},
-		"refused by us": {func(w *world) answer {
-			w.refuses = fault.New(fault.Invalid, "It cannot be.").Named("client-invalid").At("scope", "is unknown")
-			return w.enrol(statementKind, w.request(nil, nil))
-		}, 400, "invalid_client_metadata"},
-	} {
+	for name, s := range unwelcome {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := open(t, nil)
