@@ -77,6 +77,11 @@ const (
 	PasskeyDropped      Event = "passkey-dropped"
 	WalletBound         Event = "wallet-bound"
 	WalletDropped       Event = "wallet-dropped"
+	ClientFederated     Event = "client-federated"
+	SubordinateAdded    Event = "subordinate-added"
+	SubordinateRemoved  Event = "subordinate-removed"
+	TrustMarkIssued     Event = "trust-mark-issued"
+	TrustMarkRevoked    Event = "trust-mark-revoked"
 )
 
 // Entry is one thing that happened. It holds ids, never names or numbers.
