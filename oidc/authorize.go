@@ -75,10 +75,10 @@ func (p *Provider) authorize(c *gin.Context) error {
 // asking finds the client that somebody was sent here by, and asks the federation
 // about one that nobody here knows.
 func (p *Provider) asking(ctx context.Context, id string) (client, error) {
-	found, err := p.find(ctx, p.Pool, id)
-	if known(err) || p.Federated == nil || !strings.HasPrefix(id, "https://") {
-		return found, err
+	if p.Federated == nil || !strings.HasPrefix(id, "https://") {
+		return p.find(ctx, p.Pool, id)
 	}
+	// Asked every time: one read while its registration lasts, and it may have ended.
 	if err := p.Federated(ctx, id); err != nil {
 		return client{}, errUnknownClient.Because(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/plinth-id/plinth/internal/notify"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/oidc"
+	"github.com/plinth-id/plinth/oidc/federation"
 	"github.com/plinth-id/plinth/oidc/keyset"
 	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/registry/enrol"
@@ -34,18 +35,19 @@ import (
 // house is everything that serves, standing on the ground.
 type house struct {
 	*ground
-	river    *river.Client[pgx.Tx]
-	sender   *notify.Sender
-	inbox    *notify.Inbox
-	desk     *auth.Desk
-	office   *enrol.Office
-	provider *oidc.Provider
-	issuer   *credentials.Issuer
-	status   *status.Publisher
-	router   *web.Router
-	tracer   trace.Tracer                // nil: nobody collects spans
-	flush    func(context.Context) error // sends the last spans
-	sweeps   []sweep
+	river      *river.Client[pgx.Tx]
+	sender     *notify.Sender
+	inbox      *notify.Inbox
+	desk       *auth.Desk
+	office     *enrol.Office
+	provider   *oidc.Provider
+	issuer     *credentials.Issuer
+	federation *federation.Federation // nil: none
+	status     *status.Publisher
+	router     *web.Router
+	tracer     trace.Tracer                // nil: nobody collects spans
+	flush      func(context.Context) error // sends the last spans
+	sweeps     []sweep
 }
 
 // sweep forgets what has expired.
@@ -61,7 +63,7 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err
 	}
-	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildOffice, h.buildRiver, h.buildRouter} {
+	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildFederation, h.buildOffice, h.buildRiver, h.buildRouter} {
 		if err := build(); err != nil {
 			return nil, err
 		}
@@ -70,6 +72,9 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep}, {"signing keys", h.provider.Maintain},
 		{"offers", h.issuer.Sweep}, {"messages", h.sender.Sweep},
 		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
+	}
+	if h.federation != nil {
+		h.sweeps = append(h.sweeps, sweep{"federation", h.federation.Sweep})
 	}
 	return h, nil
 }
@@ -128,7 +133,7 @@ var machineScopes = []string{"ssf.manage", "ssf.read"}
 // other one question: whose token is this, and whose code is this.
 func (h *house) buildCredentials() (err error) {
 	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.partners.Known, Issuer: h.URL,
-		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo,
+		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo, Federated: h.federated,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
 		}, CredentialScopes: credentials.Scopes()})
@@ -212,6 +217,9 @@ func (h *house) buildRouter() error {
 	h.partners.Routes(h.router, partner.Doors{Base: h.URL.String(), Readiness: func(ctx context.Context, client string) (any, error) { return oidc.Readiness(ctx, h.pool, client) }})
 	h.office.Routes(h.router)
 	h.provider.Routes(h.router)
+	if h.federation != nil {
+		h.federation.Routes(h.router)
+	}
 	h.issuer.Routes(h.router)
 	h.status.Routes(h.router)
 	checker.Routes(h.router)

@@ -44,6 +44,7 @@ type commands struct {
 	Application applicationCommand `cmd:"" help:"Show where an application stands."`
 	Officer     officerCommand     `cmd:"" help:"Officers, enrolment stations and adjudication."`
 	Client      clientCommand      `cmd:"" help:"Relying parties."`
+	Federation  federationCommand  `cmd:"" help:"Entities below this provider in a federation (OpenID Federation)."`
 	Issue       issueCommand       `cmd:"" help:"Issue a credential to a file, for assisted issuance."`
 	Verify      verifyCommand      `cmd:"" help:"Check a credential: a picture of a QR code, its text, or JSON."`
 	Wallet      walletCommand      `cmd:"" help:"A wallet without a screen."`

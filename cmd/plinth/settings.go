@@ -41,6 +41,7 @@ type Settings struct {
 	Proxies     []netip.Prefix
 	Policy      *evidence.Policy // nil: none is set
 	MTLS        MTLS
+	Federations *Federations  // nil: none
 	Methods     []auth.Method // by which people log in, in the order of the pages; nil: the usual ones
 	Inside      bool          // relying parties may live in our own network
 }
@@ -150,7 +151,7 @@ var keyList = append([]key{
 		}
 		return nil
 	}},
-}, mtlsKeys...)
+}, append(mtlsKeys, federationKey)...)
 
 // clientKeys are read by the commands that are a client of a server, and by
 // the crash tests; the server accepts them without using them.

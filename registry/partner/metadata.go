@@ -67,7 +67,7 @@ func refusing() *refusal {
 
 // parse reads and judges the metadata of a new client.
 func parse(raw []byte) (Added, error) {
-	m, err := read(raw)
+	m, err := read(raw, FAPI2)
 	if err != nil {
 		return Added{}, err
 	}
@@ -91,7 +91,7 @@ func parse(raw []byte) (Added, error) {
 
 // reparse reads and judges new metadata of an old client.
 func reparse(old Client, raw []byte) (Client, error) {
-	m, err := read(raw)
+	m, err := read(raw, FAPI2)
 	if err != nil {
 		return old, err
 	}
@@ -113,7 +113,8 @@ func reparse(old Client, raw []byte) (Client, error) {
 
 // vouched reads and judges metadata that came through a federation.
 func vouched(id string, raw []byte) (Client, error) {
-	m, err := read(raw)
+	// Federations know nothing of our profiles: what they ask for at the least is enough.
+	m, err := read(raw, OIDC)
 	if err != nil {
 		return Client{}, err
 	}
@@ -124,20 +125,20 @@ func vouched(id string, raw []byte) (Client, error) {
 	return m.judged(r, raw)
 }
 
-func read(raw []byte) (metadata, error) {
+func read(raw []byte, usual Profile) (metadata, error) {
 	var m metadata
 	r := refusing()
 	if len(raw) > maxMetadata || !storable(raw) || json.Unmarshal(raw, &m) != nil {
 		r.unless(false, "metadata", "must be a JSON object of client metadata (RFC 7591) of at most 256 KiB, without NUL")
 		return m, r.err()
 	}
-	m.defaults()
+	m.defaults(usual)
 	return m, nil
 }
 
-func (m *metadata) defaults() {
+func (m *metadata) defaults(usual Profile) {
 	if m.Profile == "" {
-		m.Profile = FAPI2
+		m.Profile = usual
 	}
 	if m.AuthMethod == "" {
 		m.AuthMethod = PrivateKeyJWT

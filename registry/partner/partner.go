@@ -177,7 +177,7 @@ func (d *Directory) Update(ctx context.Context, id string, metadata []byte) (Cli
 }
 
 // Vouched adds or renews a client that a federation vouches for, until it expires.
-func (d *Directory) Vouched(ctx context.Context, db postgres.DB, id string, metadata []byte, expires time.Time) error {
+func (d *Directory) Vouched(ctx context.Context, db postgres.DB, id string, metadata json.RawMessage, expires time.Time) error {
 	c, err := vouched(id, metadata)
 	if err != nil {
 		return err
