@@ -29,6 +29,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/oauth2"
 
+	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
 	"github.com/plinth-id/plinth/internal/postgres"
@@ -100,7 +101,7 @@ func open(t *testing.T) *world {
 	must(t, err)
 	issuer := &url.URL{Scheme: "http", Host: ln.Addr().String()}
 	queue := func(_ context.Context, _ pgx.Tx, m notify.Message) error { w.keep(m); return nil }
-	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Offers: func(notify.Channel) bool { return true }, Public: issuer, Demo: true, Now: w.now})
+	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Offers: func(notify.Channel) bool { return true }, Public: issuer, Policy: evidence.Trial(), Demo: true, Now: w.now})
 	must(t, err)
 	w.partners, err = partner.New(partner.Config{Pool: w.pool, Now: w.now})
 	must(t, err)

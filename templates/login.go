@@ -64,10 +64,32 @@ func (LoginKnowledge) file() string { return "loginknowledge.html" }
 // LoginImage asks for the image of a finger, an eye or the face.
 type LoginImage struct {
 	LoginStep
-	Kind      string   // "finger", "iris" or "face"
-	Positions []string // to choose from
-	Position  string   // chosen
+	Kind      string // "finger", "iris" or "face"
+	Positions []LoginPosition
+	Position  string // chosen
+	Request   string // for a capture device (Secure Biometric Interface), as JSON; empty: none is of use
+	Plain     bool   // a picture will do
 }
+
+// Choice is the list of positions as one form has it.
+func (p LoginImage) Choice(id string) LoginPositions { return LoginPositions{p, id} }
+
+// LoginPositions is the list of positions with the id of its field.
+type LoginPositions struct {
+	Page LoginImage
+	ID   string
+}
+
+// LoginPosition is a part of the body to choose.
+type LoginPosition struct {
+	Name   string // "rightIndex"
+	Device string // as devices name it
+}
+
+// DeviceHelp says what to do when no capture device is found.
+type DeviceHelp struct{}
+
+func (DeviceHelp) file() string { return "devicehelp.html" }
 
 func (LoginImage) file() string { return "loginimage.html" }
 

@@ -16,8 +16,8 @@ var (
 	_ = example(LoginCode{LoginStep: step("code"), Sent: []string{"a•••@example.org"}, Again: true})
 	_ = example(LoginSecret{LoginStep: step("secret"), Kind: "pin", Identifier: "1"})
 	_ = example(LoginKnowledge{LoginStep: step("known-fullName"), Fields: []string{"fullName", "dateOfBirth"}})
-	_ = example(LoginImage{LoginStep: step("image"), Kind: "finger", Position: "rightIndex",
-		Positions: []string{"rightThumb", "rightIndex", "rightMiddle", "rightRing", "rightLittle", "leftThumb", "leftIndex", "leftMiddle", "leftRing", "leftLittle", "leftEye", "rightEye", "face"}})
+	_ = example(LoginImage{LoginStep: step("image"), Kind: "finger", Position: "rightIndex", Request: "{}", Plain: true, Positions: everyPosition()})
+	_ = example(DeviceHelp{})
 	_ = example(LoginPasskey{LoginStep: step("passkey"), Options: `{"publicKey":{}}`})
 	_ = example(NewPasskey{Options: "{}", State: "s"})
 	_ = example(Account{Changed: "withdrawn", Keys: []AccountKey{{"k", "passkey", "My phone"}, {"l", "wallet", "Wallet"}}, Consents: []AccountConsent{{ID: "i", Client: "Ministry", Claims: []string{"name"}, Given: "2026-01-01", Ends: "2026-02-01", Active: true}, {Client: "x"}}})
@@ -30,6 +30,13 @@ var (
 	_ = example(Consent{LoginStep: step(""), Days: 30, Offline: true, Purpose: "To pay taxes", Policy: "https://rp.example/policy", Credentials: []string{"national-id"},
 		Essential: []ConsentClaim{{Name: "name", Value: "Ada <x>", Purpose: "To greet you", Verified: true}}, Voluntary: everyClaim()})
 )
+
+func everyPosition() (all []LoginPosition) {
+	for _, name := range []string{"rightThumb", "rightIndex", "rightMiddle", "rightRing", "rightLittle", "leftThumb", "leftIndex", "leftMiddle", "leftRing", "leftLittle", "leftEye", "rightEye", "face"} {
+		all = append(all, LoginPosition{Name: name, Device: "Right IndexFinger"})
+	}
+	return all
+}
 
 func everyClaim() (all []ConsentClaim) {
 	for _, name := range []string{"given_name", "family_name", "gender", "birthdate", "picture", "locale", "updated_at", "email", "phone_number", "address",

@@ -38,7 +38,8 @@ var (
 )
 
 // Rule is what is asked of a sample. The zero one asks for nothing, but refuses what
-// was tampered with and what was shown before.
+// was tampered with and what was shown before. Where no rule is written, enrolments
+// are held to the zero one, and logins to a device of level L1: nobody watches those.
 type Rule struct {
 	Device    sbi.Level     // the least level of the device; empty: none need vouch
 	Providers []string      // of the device, as in its digital id; none: every trusted one
@@ -79,7 +80,10 @@ func (p Policy) Rule(purpose Purpose, modality biometrics.Modality) Rule {
 	rules := p.rules[purpose]
 	rule, ok := rules[modality]
 	if !ok {
-		rule = rules[anyModality]
+		rule, ok = rules[anyModality]
+	}
+	if !ok && purpose == Login {
+		rule.Device = sbi.L1
 	}
 	if rule.MaxAge == 0 {
 		rule.MaxAge = map[Purpose]time.Duration{Enrolment: 8 * time.Hour, Login: 2 * time.Minute}[purpose]
@@ -89,8 +93,15 @@ func (p Policy) Rule(purpose Purpose, modality biometrics.Modality) Rule {
 
 // Trust is whom a deployment trusts to have captured a sample of one kind.
 func (p Policy) Trust(purpose Purpose, modality biometrics.Modality) sbi.Trust {
-	return sbi.Trust{Roots: p.providers, Chips: p.chips, MaxAge: p.Rule(purpose, modality).MaxAge,
+	rule := p.Rule(purpose, modality)
+	return sbi.Trust{Roots: p.providers, Chips: p.chips, Anyone: rule.Trial && p.providers == nil, MaxAge: rule.MaxAge,
 		Purpose: map[Purpose]string{Enrolment: sbi.Registration, Login: sbi.Authentication}[purpose]}
+}
+
+// Takes tells whether there are devices whose samples of one kind can count, and
+// whether samples count that no device vouches for.
+func (p Policy) Takes(purpose Purpose, modality biometrics.Modality) (signed, plain bool) {
+	return p.providers != nil || p.Trust(purpose, modality).Anyone, !p.Rule(purpose, modality).asks()
 }
 
 // Enrolled judges a sample that came with an enrolment, which was closed at a moment.

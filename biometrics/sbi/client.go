@@ -162,11 +162,11 @@ func (s Service) capture(ctx context.Context, verb string, r Request) (Answer, e
 	if err != nil {
 		return Answer{}, err
 	}
-	return parseAnswer(raw)
+	return ParseAnswer(raw)
 }
 
-// parseAnswer reads an answer; one that holds errors only is an error.
-func parseAnswer(raw []byte) (Answer, error) {
+// ParseAnswer reads an answer to a capture; one that holds errors only is an error.
+func ParseAnswer(raw []byte) (Answer, error) {
 	var a Answer
 	if err := decode(raw, &a); err != nil {
 		return Answer{}, err

@@ -33,7 +33,7 @@ func FuzzAnswers(f *testing.F) {
 		if streamError(raw) == nil {
 			t.Error("what is no stream is no error either")
 		}
-		a, err := parseAnswer(raw)
+		a, err := ParseAnswer(raw)
 		if err != nil {
 			return
 		}

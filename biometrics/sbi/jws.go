@@ -39,6 +39,7 @@ type signed struct {
 	payload []byte
 	header  jose.Header
 	key     crypto.PublicKey
+	last    *x509.Certificate // that the signer names: where it wants to be believed from
 }
 
 // open verifies a signature.
@@ -53,7 +54,7 @@ func open(compact string) (signed, error) {
 	header := parsed.Signatures[0].Protected
 	// Only the leaf is wanted here, whoever issued it: its verification comes after
 	// the moment of signing is known.
-	leaf, err := leafOf(compact)
+	leaf, last, err := ends(compact)
 	if err != nil {
 		return signed{}, err
 	}
@@ -64,26 +65,29 @@ func open(compact string) (signed, error) {
 	if err != nil {
 		return signed{}, ErrSignature
 	}
-	return signed{payload: payload, header: header, key: leaf.PublicKey}, nil
+	return signed{payload: payload, header: header, key: leaf.PublicKey, last: last}, nil
 }
 
-func leafOf(compact string) (*x509.Certificate, error) {
+// ends are the first and the last certificate that a signature names.
+func ends(compact string) (leaf, last *x509.Certificate, err error) {
 	head, _, _ := strings.Cut(compact, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(head)
 	if err != nil {
-		return nil, ErrSignature
+		return nil, nil, ErrSignature
 	}
 	var header struct {
 		X5C [][]byte `json:"x5c"` // of standard base64, as encoding/json reads bytes
 	}
 	if err := json.Unmarshal(raw, &header); err != nil || len(header.X5C) == 0 || len(header.X5C) > maxChain {
-		return nil, fmt.Errorf("%w: it names no certificate", ErrSignature)
+		return nil, nil, fmt.Errorf("%w: it names no certificate", ErrSignature)
 	}
-	leaf, err := x509.ParseCertificate(header.X5C[0])
+	if leaf, err = x509.ParseCertificate(header.X5C[0]); err == nil {
+		last, err = x509.ParseCertificate(header.X5C[len(header.X5C)-1])
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: its certificate cannot be read", ErrSignature)
+		return nil, nil, fmt.Errorf("%w: its certificate cannot be read", ErrSignature)
 	}
-	return leaf, nil
+	return leaf, last, nil
 }
 
 // chain is the way from the signer's certificate to a trusted one, as it stood at

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,6 +50,31 @@ func TestJourneyOfAPasskey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(profile, who.Name) {
+		t.Errorf("got %q, want %s", profile, who.Name)
+	}
+}
+
+// A scanner on the computer of the browser is found, and logs its person in.
+func TestJourneyOfAFingerOnADevice(t *testing.T) {
+	d := demoOf(t)
+	who := d.sheet.People[5]
+	pictures := t.TempDir()
+	raw, err := os.ReadFile(who.Finger)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(pictures, "rightIndex.png"), raw, 0o600))
+	var profile string
+	begin := chromedp.Tasks{chromedp.Navigate(d.url + "/demo/portal"), chromedp.Click(`main form button`),
+		chromedp.WaitVisible(`#method-finger`), chromedp.Click(`#method-finger`), chromedp.Click(`main form button:not(.link)`),
+		chromedp.WaitVisible(`#identifier`), chromedp.SendKeys(`#identifier`, who.UIN), chromedp.Click(`main form button:not(.link)`),
+		chromedp.WaitVisible(`#device`), shot("device"), narrow(t, "the device page"), chromedp.Click(`#device`)}
+	ctx := chromium(t)
+	must(t, chromedp.Run(ctx, begin, chromedp.WaitVisible(`#device-none`), shot("device-none"),
+		chromedp.Navigate(d.url+"/oidc/login/device/help"), shot("device-help"), narrow(t, "the help page")))
+	deviceOf(t, pictures, "--modality", "finger", "--purpose", "Auth", "--server", d.url)
+	must(t, chromedp.Run(ctx, chromedp.Navigate(d.url+"/oidc/login"), chromedp.WaitVisible(`#device`), chromedp.Click(`#device`),
+		chromedp.WaitVisible(`button[value=allow]`), chromedp.Click(`#claim-name`), chromedp.Click(`button[value=allow]`),
+		chromedp.WaitVisible(`form[action="/demo/portal/logout"]`), chromedp.Text(`main`, &profile)))
 	if !strings.Contains(profile, who.Name) {
 		t.Errorf("got %q, want %s", profile, who.Name)
 	}

@@ -9,11 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/plinth-id/plinth/biometrics/sbi"
 	"github.com/plinth-id/plinth/biometrics/sbi/simulator"
 	"github.com/plinth-id/plinth/internal/web"
+	"github.com/plinth-id/plinth/oidc/login"
 )
 
 type deviceCommand struct {
@@ -32,6 +34,7 @@ type serveDeviceCommand struct {
 	Certificate       string        `type:"existingfile" help:"PEM of the device and its issuers; default: self-made."`
 	Key               string        `type:"existingfile" help:"PEM of the device's RSA key; default: self-made."`
 	ServerCertificate string        `type:"existingfile" help:"Certificate of the server to seal to, for Auth."`
+	Server            string        `help:"Address of the server to seal to, for Auth: its certificate is fetched from there."`
 	Exposure          time.Duration `help:"How long a capture takes."`
 	Origin            string        `help:"Only pages of this origin may use the device; default: any."`
 }
@@ -40,7 +43,7 @@ type serveDeviceCommand struct {
 const ownKeys = ".device"
 
 func (c *serveDeviceCommand) Run(ctx context.Context) error {
-	device, err := c.device()
+	device, err := c.device(ctx)
 	if err != nil {
 		return wrongUse{err}
 	}
@@ -54,7 +57,7 @@ func (c *serveDeviceCommand) Run(ctx context.Context) error {
 	return web.Serve(ctx, ln, device, time.Second)
 }
 
-func (c *serveDeviceCommand) device() (*simulator.Simulator, error) {
+func (c *serveDeviceCommand) device(ctx context.Context) (*simulator.Simulator, error) {
 	config := simulator.Config{Pictures: os.DirFS(c.Dir), Level: sbi.Level(c.Level), Purpose: c.Purpose, Env: c.Env, Exposure: c.Exposure, Origin: c.Origin,
 		Kinds: map[string][]string{"all": {sbi.Finger, sbi.Iris, sbi.Face}, "finger": {sbi.Finger}, "iris": {sbi.Iris}, "face": {sbi.Face}}[c.Modality]}
 	if c.Level == "" {
@@ -74,14 +77,35 @@ func (c *serveDeviceCommand) device() (*simulator.Simulator, error) {
 		}
 		config.Identity.Key, config.Identity.Chain = given.Key, given.Chain
 	}
-	if c.ServerCertificate != "" {
+	if config.SealTo, err = c.recipient(ctx); err != nil {
+		return nil, err
+	}
+	return simulator.New(config)
+}
+
+// recipient is the certificate to seal to; nil: none is named.
+func (c *serveDeviceCommand) recipient(ctx context.Context) (*x509.Certificate, error) {
+	switch {
+	case c.Server != "" && c.ServerCertificate != "":
+		return nil, errors.New("give --server or --server-certificate, not both")
+	case c.Server != "":
+		raw, err := fetch(ctx, web.NewClient(web.ClientConfig{Private: true}), strings.TrimRight(c.Server, "/")+login.Page+"/device/certificate")
+		if err != nil {
+			return nil, fmt.Errorf("fetching the certificate of %s: %w", c.Server, err)
+		}
+		certificates, err := sbi.ParseCertificates(raw)
+		if err != nil {
+			return nil, fmt.Errorf("the certificate of %s: %w", c.Server, err)
+		}
+		return certificates[0], nil
+	case c.ServerCertificate != "":
 		certificates, err := readCertificates(c.ServerCertificate)
 		if err != nil {
 			return nil, err
 		}
-		config.SealTo = certificates[0]
+		return certificates[0], nil
 	}
-	return simulator.New(config)
+	return nil, nil
 }
 
 func readCertificates(file string) ([]*x509.Certificate, error) {

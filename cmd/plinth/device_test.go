@@ -61,11 +61,13 @@ type announced struct {
 // deviceOf runs plinth device in a process of its own.
 func deviceOf(t *testing.T, args ...string) announced {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	address := free.Addr().String()
-	must(t, free.Close())
-	command := plinth(t.Context(), nil, append([]string{"device", "--listen", address}, args...)...)
+	if !slices.Contains(args, "--server") { // a page looks where devices are; nobody else does here
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		must(t, free.Close())
+		args = append(args, "--listen", free.Addr().String())
+	}
+	command := plinth(t.Context(), nil, append([]string{"device"}, args...)...)
 	out, err := command.StdoutPipe()
 	must(t, err)
 	said, err := command.StderrPipe()

@@ -110,7 +110,7 @@ var keyList = append([]key{
 		}
 		return nil
 	}},
-	{"PLINTH_BIOMETRIC_POLICY", "", "JSON file of what is asked of captured samples (docs/biometrics/evidence.md); empty: nothing", func(s *Settings, v string) error {
+	{"PLINTH_BIOMETRIC_POLICY", "", "JSON file of what is asked of captured samples (docs/biometrics/evidence.md); empty: no device for enrolments, one of level L1 for logins", func(s *Settings, v string) error {
 		if v == "" {
 			return nil
 		}

@@ -38,8 +38,9 @@ type domainKey struct {
 	Created   time.Time
 	Retired   *time.Time
 
-	secret secret
-	signer crypto.Signer // of a signing key
+	secret    secret
+	signer    crypto.Signer // of a signing key
+	recipient *Recipient    // of a key that devices seal to
 }
 
 // String names the key.
@@ -143,6 +144,10 @@ func (k *domainKey) ready() error {
 			return ErrSealed
 		}
 		k.signer = hide(private)
+		if decrypter, ok := parsed.(*rsa.PrivateKey); ok && k.Domain == Devices {
+			k.recipient, err = recipient(decrypter, k.Created)
+			return err
+		}
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ const (
 	Audit       Domain = "audit"        // Ed25519, signs checkpoints
 	Notices     Domain = "notices"      // seals mail and text messages
 	Sessions    Domain = "sessions"     // seals cookies, proofs and grants
+	Devices     Domain = "devices"      // RSA, which capture devices seal to; made when asked for
 )
 
 // Algorithms of domain keys.
@@ -43,13 +44,14 @@ const (
 var algorithms = map[Domain]string{
 	Identity: aes256, Biometrics: aes256, Lookup: hmac256, Pseudonym: hmac256, Packets: algorithmHPKE,
 	OIDCSigning: algorithmP256, OIDCLegacy: algorithmRSA, VCIssuing: algorithmEd25519, Audit: algorithmEd25519, Notices: aes256, Sessions: aes256,
+	Devices: algorithmRSA,
 }
 
 // order is the order in which the domains are made and listed; those of lazy
 // are made by Ensure only.
 var (
 	order = []Domain{Identity, Biometrics, Lookup, Pseudonym, Packets, OIDCSigning, VCIssuing, Audit, Notices, Sessions}
-	lazy  = []Domain{OIDCLegacy}
+	lazy  = []Domain{OIDCLegacy, Devices}
 )
 
 // SigningKey is a key that signs; Signer is nil for one that only verifies.

@@ -148,7 +148,7 @@ func (r *Ring) refresh(ctx context.Context) error {
 	for _, k := range rows {
 		have, ok := known[k.ID]
 		if ok && have.same(k) {
-			k.secret, k.signer = have.secret, have.signer
+			k.secret, k.signer, k.recipient = have.secret, have.signer, have.recipient
 		} else if err := r.unwrap(k); err != nil {
 			return err
 		}

@@ -1,8 +1,6 @@
 package login
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,17 +11,6 @@ import (
 	"github.com/plinth-id/plinth/templates"
 )
 
-// positions are what there is to choose from, each as the attempt that it begins.
-var positions = map[auth.Method][]auth.Attempt{
-	auth.ByFinger: {{Position: "rightThumb"}, {Position: "rightIndex"}, {Position: "rightMiddle"}, {Position: "rightRing"}, {Position: "rightLittle"},
-		{Position: "leftThumb"}, {Position: "leftIndex"}, {Position: "leftMiddle"}, {Position: "leftRing"}, {Position: "leftLittle"}},
-	auth.ByIris: {{Position: "rightEye"}, {Position: "leftEye"}},
-	auth.ByFace: {{Position: "face"}},
-}
-
-// usual is the position that most people show.
-var usual = map[auth.Method]string{auth.ByFinger: "rightIndex", auth.ByIris: "rightEye", auth.ByFace: "face"}
-
 // evidencePage asks for the evidence of the method that was chosen.
 func (f *Flow) evidencePage(c *gin.Context, v *visit, step templates.LoginStep, s shown) (templates.Page, error) {
 	switch v.Method {
@@ -32,14 +19,7 @@ func (f *Flow) evidencePage(c *gin.Context, v *visit, step templates.LoginStep, 
 	case auth.ByKnowledge:
 		return templates.LoginKnowledge{LoginStep: step, Fields: f.Desk.KnowledgeFields()}, nil
 	case auth.ByFinger, auth.ByIris, auth.ByFace:
-		page := templates.LoginImage{LoginStep: step, Kind: string(v.Method), Position: s.position}
-		if page.Position == "" {
-			page.Position = usual[v.Method]
-		}
-		for _, a := range positions[v.Method] {
-			page.Positions = append(page.Positions, string(a.Position))
-		}
-		return page, nil
+		return f.bodyPage(c, v, step, s)
 	case auth.ByWallet:
 		return f.walletPage(c, v, step)
 	case auth.ByPasskey:
@@ -109,43 +89,6 @@ func (f *Flow) known(c *gin.Context, v visit) error {
 		}
 	}
 	return f.prove(c, v, auth.Attempt{Knowledge: said})
-}
-
-func (f *Flow) imaged(c *gin.Context, v visit) error {
-	if !f.shows(v, auth.ByFinger, auth.ByIris, auth.ByFace) {
-		return f.onward(c, v.state)
-	}
-	raw, err := uploaded(c, "image")
-	if err != nil {
-		return err
-	}
-	chosen := slices.IndexFunc(positions[v.Method], func(a auth.Attempt) bool { return string(a.Position) == c.Request.PostForm.Get("position") })
-	if chosen < 0 || len(raw) == 0 {
-		return f.lacking(c, v, "image", "login.image.missing")
-	}
-	attempt := positions[v.Method][chosen]
-	switch v.Method {
-	case auth.ByFinger:
-		attempt.Finger = raw
-	case auth.ByIris:
-		attempt.Eye = raw
-	default:
-		attempt.Face, attempt.Position = raw, ""
-	}
-	return f.prove(c, v, attempt)
-}
-
-// uploaded reads a file of the form; nil: there is none.
-func uploaded(c *gin.Context, field string) ([]byte, error) {
-	file, _, err := c.Request.FormFile(field)
-	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(file)
 }
 
 // maxAssertion bounds what a browser says of a passkey.

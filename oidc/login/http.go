@@ -13,6 +13,9 @@ import (
 // maxImage bounds the picture of a finger, an eye or a face, and the form around it.
 const maxImage = 4<<20 + 16<<10
 
+// maxCapture bounds what a device answers: an image as base64 within base64.
+const maxCapture = 8 << 20
+
 // Page is where every visit goes on.
 const Page = "/oidc/login"
 
@@ -28,6 +31,9 @@ func (f *Flow) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, Page+"/wallet/state", web.Anyone, f.linked)
 	f.linkRoutes(r)
 	r.Handle(http.MethodPost, Page+"/image", web.Anyone, f.taken(f.imaged), web.MaxBody(maxImage))
+	r.Handle(http.MethodPost, Page+"/device", web.Anyone, f.taken(f.captured), web.MaxBody(maxCapture))
+	r.Handle(http.MethodGet, Page+"/device/help", web.Anyone, f.deviceHelp)
+	r.Handle(http.MethodGet, Page+"/device/certificate", web.Anyone, f.certificate)
 }
 
 // Start is what is known of somebody when a visit begins.

@@ -233,10 +233,17 @@ func (f *Flow) refused(c *gin.Context, v visit, err error) error {
 		field = fields[v.Method]
 	}
 	image := field == "image"
+	if image && c.Request.PostForm.Has("answer") {
+		field = "device"
+	}
 	switch {
 	case fault.Is(err, fault.Busy):
 		wrong.add(field, "login.busy")
 		return f.page(c, http.StatusTooManyRequests, v, wrong)
+	case fault.Is(err, fault.Invalid) && strings.HasSuffix(fault.Of(err).Code, "-unproven"):
+		wrong.add(field, "login.device.unproven")
+	case fault.Is(err, fault.Invalid) && field == "device":
+		wrong.add(field, "login.device.failed")
 	case fault.Is(err, fault.Invalid) && image:
 		wrong.add(field, "login.image.unreadable")
 	case fault.Is(err, fault.Invalid) && v.Method == auth.ByCode:

@@ -41,7 +41,7 @@ type Config struct {
 	Registry *registry.Registry
 	Queue    func(ctx context.Context, tx pgx.Tx, m notify.Message) error // notify.Sender.Queue
 	Offers   func(notify.Channel) bool                                    // notify.Sender.Offers
-	Policy   evidence.Policy                                              // what is asked of samples; the zero one asks for nothing
+	Policy   evidence.Policy                                              // what is asked of samples
 	Face     face.Engine                                                  // nil: no faces are judged
 	Demo     bool                                                         // every code is 111111
 	Now      func() time.Time                                             // nil means time.Now
@@ -185,9 +185,10 @@ func (d *Desk) Offered() []Method {
 	if d.Offers(notify.SMS) || d.Offers(notify.Mail) {
 		offered = append(offered, ByCode)
 	}
-	offered = append(offered, ByFinger, ByIris)
-	if d.Face != nil {
-		offered = append(offered, ByFace)
+	for _, p := range []part{aFinger, anEye, aFace} {
+		if signed, plain := d.Captures(p.method); (signed || plain) && (p.method != ByFace || d.Face != nil) {
+			offered = append(offered, p.method)
+		}
 	}
 	if d.passkeys != nil {
 		offered = append(offered, ByPasskey)

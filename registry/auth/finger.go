@@ -7,6 +7,7 @@ import (
 	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/biometrics/finger"
+	"github.com/plinth-id/plinth/biometrics/iso"
 )
 
 // mostPixels of one finger: two inches by two at 500 ppi.
@@ -30,7 +31,7 @@ func (d *Desk) fingerFits(ctx context.Context, a Attempt) (factor, error) {
 }
 
 func readFinger(image []byte) (sight[finger.Template], error) {
-	img, err := finger.Decode(image)
+	img, err := iso.DecodeFinger(image)
 	if err == nil && img.Width*img.Height > mostPixels {
 		err = biometrics.ErrTooLarge
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/plinth-id/plinth/biometrics"
+	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/biometrics/finger"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -37,6 +38,14 @@ type world struct {
 	at      time.Time
 	inbox   []notify.Message
 	without map[notify.Channel]bool // channels that are not offered
+}
+
+// unasking is a policy that asks for no device.
+func unasking(t *testing.T) evidence.Policy {
+	t.Helper()
+	p, err := evidence.Parse([]byte(`{"login": {"any": {}}}`), nil)
+	must(t, err)
+	return p
 }
 
 // rootKey is one for all tests: stretching its passphrase takes long on purpose.
@@ -59,7 +68,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{at: time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC), without: map[notify.Channel]bool{}}
 	people, err := registry.New(registry.Config{Pool: pool, Ring: ring, Schema: registry.DefaultSchema(), UINDigits: 10, Now: w.now})
 	must(t, err)
-	w.Desk, err = New(Config{Pool: pool, Ring: ring, Registry: people, Queue: w.queue, Offers: func(c notify.Channel) bool { return !w.without[c] }, Now: w.now, Public: public})
+	w.Desk, err = New(Config{Pool: pool, Ring: ring, Registry: people, Queue: w.queue, Offers: func(c notify.Channel) bool { return !w.without[c] }, Now: w.now, Public: public, Policy: unasking(t)})
 	must(t, err)
 	return w
 }
