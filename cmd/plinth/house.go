@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -79,19 +78,17 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	return h, nil
 }
 
-// The queues of jobs: what a process with the role of the name works at.
+// galleryQueue is what a process with the role gallery works at.
 const galleryQueue = "gallery"
 
-func (h *house) enqueue(queue string) notify.Enqueue {
-	return func(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error {
-		opts.Queue = queue
-		_, err := h.river.InsertTx(ctx, tx, args, opts)
-		return err
-	}
+func (h *house) enqueue(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error {
+	opts.Queue = galleryQueue
+	_, err := h.river.InsertTx(ctx, tx, args, opts)
+	return err
 }
 
 func (h *house) buildSender() (err error) {
-	c := notify.Config{Pool: h.pool, Ring: h.ring, Enqueue: h.enqueue(river.QueueDefault)}
+	c := notify.Config{Pool: h.pool, Ring: h.ring}
 	h.inbox = notify.NewInbox(h.pool, h.ring)
 	if h.demo {
 		c.Mail, c.SMS = h.inbox.Deliver, h.inbox.Deliver
@@ -159,7 +156,7 @@ func (h *house) buildOffice() error {
 	policy := h.policy()
 	rates := gallery.Policy{FPIR: policy.Rates.FalsePositive, Bother: policy.Rates.Officer}
 	h.office, err = enrol.New(enrol.Config{Pool: h.pool, Ring: h.ring, Blob: blobs, Registry: h.registry, Stations: h.places.Station,
-		Gallery: gallery.New(gallery.Config{Policy: rates}), Policy: policy, Enqueue: h.enqueue(galleryQueue), Notify: h.sender.Queue, Offer: h.issuer.Enrolled})
+		Gallery: gallery.New(gallery.Config{Policy: rates}), Policy: policy, Enqueue: h.enqueue, Notify: h.sender.Queue, Offer: h.issuer.Enrolled})
 	return err
 }
 
@@ -168,17 +165,10 @@ func (h *house) buildOffice() error {
 func (h *house) buildRiver() (err error) {
 	config := &river.Config{ID: "plinth-" + uuid.NewString(), Logger: slog.New(quiet{slog.Default().Handler()}), JobTimeout: 5 * time.Minute,
 		CompletedJobRetentionPeriod: time.Hour, RescueStuckJobsAfter: 10 * time.Minute}
-	if h.works() {
-		config.Queues = make(map[string]river.QueueConfig)
-		if slices.Contains(h.Roles, "work") {
-			config.Queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: 8}
-		}
-		if slices.Contains(h.Roles, "gallery") {
-			config.Queues[galleryQueue] = river.QueueConfig{MaxWorkers: 8}
-		}
+	if h.has("gallery") {
+		config.Queues = map[string]river.QueueConfig{galleryQueue: {MaxWorkers: 8}}
 	}
 	config.Workers = river.NewWorkers()
-	h.sender.AddWorkers(config.Workers)
 	h.office.AddWorkers(config.Workers)
 	h.river, err = river.NewClient(riverpgxv5.New(h.pool), config)
 	if err != nil {

@@ -85,7 +85,7 @@ func strictTLS(pair tls.Certificate) *tls.Config {
 // is under way finish.
 func (h *house) run(ctx context.Context, ln net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
-	if h.works() {
+	if h.has("gallery") {
 		if err := h.river.Start(context.WithoutCancel(ctx)); err != nil {
 			return fmt.Errorf("starting the workers: %w", err)
 		}
@@ -95,6 +95,9 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 			defer cancel()
 			return h.river.Stop(last)
 		})
+	}
+	if h.has("work") {
+		group.Go(func() error { return h.sender.Run(ctx) })
 	}
 	group.Go(func() error { return h.log.Run(ctx) })
 	group.Go(func() error { return h.ring.Run(ctx) })
@@ -114,10 +117,8 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// works tells whether this process runs jobs.
-func (h *house) works() bool {
-	return slices.Contains(h.Roles, "work") || slices.Contains(h.Roles, "gallery")
-}
+// has tells whether this process has a role.
+func (h *house) has(role string) bool { return slices.Contains(h.Roles, role) }
 
 // housekeep sweeps what has expired, and looks for applications whose job was lost.
 func (h *house) housekeep(ctx context.Context) error {

@@ -2,8 +2,6 @@ package notify
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,37 +11,39 @@ import (
 )
 
 func insertOutbox(ctx context.Context, db postgres.DB, id uuid.UUID, sealed []byte, at time.Time) error {
-	_, err := db.Exec(ctx, `INSERT INTO notify_outbox (id, sealed, queued_at) VALUES ($1, $2, $3)`, id, sealed, at)
+	_, err := db.Exec(ctx, `INSERT INTO notify_outbox (id, sealed, queued_at, due_at) VALUES ($1, $2, $3, $3)`, id, sealed, at)
 	return err
 }
 
-// readOutbox gives nil for a message that went out already.
-func readOutbox(ctx context.Context, db postgres.DB, id uuid.UUID) (sealed []byte, err error) {
-	err = db.QueryRow(ctx, `SELECT sealed FROM notify_outbox WHERE id = $1`, id).Scan(&sealed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading a queued message: %w", err)
-	}
-	return sealed, nil
+// queued is a message that this process has taken upon itself.
+type queued struct {
+	ID       uuid.UUID
+	Sealed   []byte
+	Attempts int // with this one
 }
 
-func markSent(ctx context.Context, db postgres.DB, id uuid.UUID, at time.Time) error {
-	_, err := db.Exec(ctx, `UPDATE notify_outbox SET sealed = NULL, sent_at = $2 WHERE id = $1`, id, at)
+// takeOutbox takes messages that are due, which nobody else may take before until.
+func takeOutbox(ctx context.Context, db postgres.DB, now, until time.Time) ([]queued, error) {
+	rows, _ := db.Query(ctx, `UPDATE notify_outbox SET due_at = $2, attempts = attempts + 1
+		WHERE id IN (SELECT id FROM notify_outbox WHERE due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+		RETURNING id, sealed, attempts`, now, until, atOnce)
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[queued])
+}
+
+func postpone(ctx context.Context, db postgres.DB, id uuid.UUID, due time.Time) error {
+	_, err := db.Exec(ctx, `UPDATE notify_outbox SET due_at = $2 WHERE id = $1`, id, due)
 	return err
 }
 
-func forget(ctx context.Context, db postgres.DB, id uuid.UUID) error {
-	_, err := db.Exec(ctx, `DELETE FROM notify_outbox WHERE id = $1`, id)
+func forget(ctx context.Context, db postgres.DB, ids []uuid.UUID) error {
+	_, err := db.Exec(ctx, `DELETE FROM notify_outbox WHERE id = ANY($1)`, ids)
 	return err
 }
 
-// sweepOutbox counts those among the deleted that never went out.
-func sweepOutbox(ctx context.Context, db postgres.DB, sent, queued time.Time) (lost int, err error) {
-	err = db.QueryRow(ctx, `WITH swept AS (DELETE FROM notify_outbox WHERE sent_at < $1 OR sent_at IS NULL AND queued_at < $2 RETURNING sent_at)
-		SELECT count(*) FROM swept WHERE sent_at IS NULL`, sent, queued).Scan(&lost)
-	return lost, err
+// sweepOutbox counts those that never went out.
+func sweepOutbox(ctx context.Context, db postgres.DB, queued time.Time) (lost int64, err error) {
+	done, err := db.Exec(ctx, `DELETE FROM notify_outbox WHERE queued_at < $1`, queued)
+	return done.RowsAffected(), err
 }
 
 func insertInbox(ctx context.Context, db postgres.DB, id uuid.UUID, sealed []byte, at time.Time) error {

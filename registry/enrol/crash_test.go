@@ -68,6 +68,7 @@ func serve(ctx context.Context, given string) error {
 		return err
 	}
 	go func() { _ = w.log.Run(ctx) }()
+	go func() { _ = w.sender.Run(ctx) }()
 	if err := w.receiveAll(ctx, o); err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (w *world) none(ctx context.Context, in State) error {
 // left counts the applications without an outcome and the notices not yet out.
 func (w *world) left(ctx context.Context) (n int, err error) {
 	err = w.Pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM enrol_application WHERE state NOT IN ('notified', 'rejected'))
-		+ (SELECT count(*) FROM notify_outbox WHERE sent_at IS NULL)`).Scan(&n)
+		+ (SELECT count(*) FROM notify_outbox)`).Scan(&n)
 	return n, err
 }
 
@@ -281,12 +282,12 @@ func (w *world) live(t *testing.T, o orders, point string, accepted map[string]u
 }
 
 // bury lets time pass as far as it matters: claims of the dead run out by
-// themselves after some seconds, and their jobs of delivery after ten minutes.
+// themselves after some seconds, and their messages after a minute.
 func (w *world) bury(t *testing.T) {
 	t.Helper()
 	for _, sql := range []string{
 		`UPDATE enrol_application SET claimed_until = least(claimed_until, now())`,
-		`UPDATE river_job SET state = 'available' WHERE state = 'running' AND kind = 'notify'`,
+		`UPDATE notify_outbox SET due_at = least(due_at, now())`,
 	} {
 		if _, err := w.Pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)

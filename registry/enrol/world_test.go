@@ -96,7 +96,7 @@ func openWorld(ctx context.Context, pool *pgxpool.Pool, dir string) (*world, err
 		return err
 	}
 	w.inbox = notify.NewInbox(pool, ring)
-	if w.sender, err = notify.New(notify.Config{Pool: pool, Ring: ring, Mail: w.inbox.Deliver, SMS: w.inbox.Deliver, Enqueue: enqueue}); err != nil {
+	if w.sender, err = notify.New(notify.Config{Pool: pool, Ring: ring, Mail: w.inbox.Deliver, SMS: w.inbox.Deliver}); err != nil {
 		return nil, err
 	}
 	if w.Office, err = New(Config{Pool: pool, Ring: ring, Blob: store, Registry: people, Stations: w.places.Station, Gallery: gallery.New(gallery.Config{}), Enqueue: enqueue,
@@ -110,7 +110,6 @@ func openWorld(ctx context.Context, pool *pgxpool.Pool, dir string) (*world, err
 	}
 	list := river.NewWorkers()
 	w.AddWorkers(list)
-	w.sender.AddWorkers(list)
 	w.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Workers: list, FetchCooldown: 5 * time.Millisecond, FetchPollInterval: 50 * time.Millisecond,
 		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))})
 	return w, err
