@@ -20,14 +20,14 @@ import (
 // factorRoutes opens the doors by which a person sets up how they log in.
 func (p *Provider) factorRoutes(r *web.Router) {
 	r.Handle(http.MethodPost, accountPath+"/passkey/new", web.Anyone, p.atHome(p.newPasskey))
-	r.Handle(http.MethodPost, accountPath+"/passkey", web.Anyone, p.atHome(p.changing(p.addPasskey)))
-	r.Handle(http.MethodPost, accountPath+"/secret", web.Anyone, p.atHome(p.changing(p.setSecret)))
-	r.Handle(http.MethodPost, accountPath+"/drop", web.Anyone, p.atHome(p.changing(p.dropFactor)))
+	r.Handle(http.MethodPost, accountPath+"/passkey", web.Anyone, p.atHome(p.changing("create", p.addPasskey)))
+	r.Handle(http.MethodPost, accountPath+"/secret", web.Anyone, p.atHome(p.changing("update", p.setSecret)))
+	r.Handle(http.MethodPost, accountPath+"/drop", web.Anyone, p.atHome(p.changing("delete", p.dropFactor)))
 }
 
 // changing does one change and shows the page again. Who logged in too long ago,
 // or too weakly, is asked to do so again.
-func (p *Provider) changing(do func(*gin.Context, stay) (kind auth.Method, err error)) func(*gin.Context, stay) error {
+func (p *Provider) changing(how string, do func(*gin.Context, stay) (kind auth.Method, err error)) func(*gin.Context, stay) error {
 	return func(c *gin.Context, here stay) error {
 		if err := c.Request.ParseForm(); err != nil {
 			return errForm.Because(err)
@@ -37,7 +37,7 @@ func (p *Provider) changing(do func(*gin.Context, stay) (kind auth.Method, err e
 			return p.orAgain(c, err)
 		}
 		if p.Emit != nil {
-			if err := p.tellCredential(c, here, kind); err != nil {
+			if err := p.tellCredential(c, here, Signal{Kind: CredentialChange, Reason: string(kind), Change: how}); err != nil {
 				return err
 			}
 		}
@@ -67,7 +67,7 @@ func (p *Provider) homeAgain(c *gin.Context, classes []string) error {
 }
 
 // tellCredential tells the parties of this session that a way to log in changed.
-func (p *Provider) tellCredential(c *gin.Context, here stay, kind auth.Method) error {
+func (p *Provider) tellCredential(c *gin.Context, here stay, news Signal) error {
 	id, err := uuid.Parse(here.id)
 	if err != nil {
 		return err
@@ -77,7 +77,8 @@ func (p *Provider) tellCredential(c *gin.Context, here stay, kind auth.Method) e
 		return err
 	}
 	return postgres.InTx(c, p.Pool, func(tx pgx.Tx) error {
-		return p.Emit(c, tx, Signal{Kind: CredentialChange, Person: s.Person, Clients: s.Clients, Session: here.id, Reason: string(kind)})
+		news.Person, news.Clients, news.Session = s.Person, s.Clients, here.id
+		return p.Emit(c, tx, news)
 	})
 }
 

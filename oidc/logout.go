@@ -180,7 +180,8 @@ type Signal struct {
 	Person  uuid.UUID
 	Clients []string
 	Session string
-	Reason  string
+	Reason  string // of the end of a session; of a credential its method
+	Change  string // of a credential: "create", "update" or "delete"
 }
 
 // The kinds of signals (CAEP 1.0).

@@ -180,6 +180,18 @@ func (p *Provider) subject(ctx context.Context, db postgres.DB, asking client, g
 	return p.Registry.Pairwise(ctx, db, asking.sector(), grant.Person())
 }
 
+// SubjectAt is how a client knows a person: by a name that no other sector has.
+func (p *Provider) SubjectAt(ctx context.Context, db postgres.DB, clientID string, person uuid.UUID) (string, error) {
+	told, err := p.find(ctx, db, clientID)
+	if !known(err) {
+		return "", fault.New(fault.NotFound, "There is no such client any more.")
+	}
+	if err != nil {
+		return "", err
+	}
+	return p.Registry.Pairwise(ctx, db, told.sector(), person)
+}
+
 func (c client) sector() string {
 	if c.Sector == "" {
 		return c.ID

@@ -36,6 +36,7 @@ import (
 	"github.com/plinth-id/plinth/internal/postgres/pgtest"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/oidc"
+	"github.com/plinth-id/plinth/oidc/signals"
 	"github.com/plinth-id/plinth/registry"
 	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/registry/partner"
@@ -59,6 +60,7 @@ type world struct {
 	uin      string
 	offers   map[string]string // pre-authorized code → transaction code
 	rp       rp
+	signals  *signals.Transmitter
 	mu       sync.Mutex
 	sent     []notify.Message
 }
@@ -113,10 +115,14 @@ func open(t *testing.T) *world {
 		return err
 	}))
 	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Known, Issuer: issuer, HTTP: http.DefaultClient, Certificate: shownCertificate,
-		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Now: w.now})
+		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Scopes: []string{"ssf.manage", "ssf.read"}, Now: w.now,
+		Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return w.signals.Emit(ctx, tx, s) }})
+	must(t, err)
+	w.signals, err = signals.New(signals.Config{Pool: w.pool, Ring: w.ring, Provider: w.provider, HTTP: http.DefaultClient, Plain: true, Now: w.now})
 	must(t, err)
 	router := web.New(web.Config{Public: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	w.provider.Routes(router)
+	w.signals.Routes(router)
 	w.Server = &httptest.Server{Listener: ln, Config: &http.Server{Handler: router}}
 	w.Server.Start()
 	t.Cleanup(w.Server.Close)

@@ -25,6 +25,7 @@ import (
 	"github.com/plinth-id/plinth/oidc"
 	"github.com/plinth-id/plinth/oidc/federation"
 	"github.com/plinth-id/plinth/oidc/keyset"
+	"github.com/plinth-id/plinth/oidc/signals"
 	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/registry/enrol"
 	"github.com/plinth-id/plinth/registry/partner"
@@ -42,6 +43,7 @@ type house struct {
 	provider   *oidc.Provider
 	issuer     *credentials.Issuer
 	federation *federation.Federation // nil: none
+	signals    *signals.Transmitter
 	status     *status.Publisher
 	router     *web.Router
 	tracer     trace.Tracer                // nil: nobody collects spans
@@ -69,7 +71,7 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	}
 	h.sweeps = []sweep{
 		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep}, {"signing keys", h.provider.Maintain},
-		{"offers", h.issuer.Sweep}, {"messages", h.sender.Sweep},
+		{"offers", h.issuer.Sweep}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep},
 		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
 	}
 	if h.federation != nil {
@@ -133,7 +135,12 @@ func (h *house) buildCredentials() (err error) {
 		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo, Federated: h.federated,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
-		}, CredentialScopes: credentials.Scopes()})
+		}, CredentialScopes: credentials.Scopes(), Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return h.signals.Emit(ctx, tx, s) }})
+	if err != nil {
+		return err
+	}
+	h.signals, err = signals.New(signals.Config{Pool: h.pool, Ring: h.ring, Provider: h.provider, Plain: h.Inside || h.demo,
+		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: 64 << 10, Private: h.Inside || h.demo})})
 	if err != nil {
 		return err
 	}
@@ -207,6 +214,7 @@ func (h *house) buildRouter() error {
 	h.partners.Routes(h.router, partner.Doors{Base: h.URL.String(), Readiness: func(ctx context.Context, client string) (any, error) { return oidc.Readiness(ctx, h.pool, client) }})
 	h.office.Routes(h.router)
 	h.provider.Routes(h.router)
+	h.signals.Routes(h.router)
 	if h.federation != nil {
 		h.federation.Routes(h.router)
 	}

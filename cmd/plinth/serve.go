@@ -103,6 +103,7 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 	group.Go(func() error { return h.ring.Run(ctx) })
 	group.Go(func() error { return h.housekeep(ctx) })
 	group.Go(func() error { return h.provider.Run(ctx) })
+	group.Go(func() error { return h.signals.Run(ctx) })
 	group.Go(func() error { return h.serveMTLS(ctx) })
 	group.Go(func() error { return web.Serve(ctx, ln, h.front(), drain) })
 	err := group.Wait()
