@@ -20,8 +20,18 @@ done
 say() { printf '%-28s' "$1"; }
 say 'openid-client logs in'
 node login.mjs "$PLINTH_DATA/demo.json"
+say '… by FAPI 2.0, both profiles'
+node fapi.mjs "$PLINTH_DATA/demo.json" ../../plinth
+say 'oauth4webapi, for machines'
+node machine.mjs "$PLINTH_DATA/demo.json" ../../plinth
 
 uin="$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).people[0].uin' "$PLINTH_DATA/demo.json")"
+say 'coreos/go-oidc logs in'
+../../plinth client add >"$work/client.json" <<'JSON'
+{"client_name": "A portal by go-oidc", "plinth_profile": "oidc", "redirect_uris": ["https://rp.example/callback"], "scope": "openid profile", "token_endpoint_auth_method": "client_secret_basic"}
+JSON
+member() { node -p 'JSON.parse(require("fs").readFileSync(process.argv[1]))[process.argv[2]]' "$work/client.json" "$1"; }
+(cd gooidc && go run . "$(member client_id)" "$(member client_secret)" "$PLINTH_URL" "$uin")
 ../../plinth issue --uin "$uin" --format ldp_vc >"$work/vc.json"
 node -e '
   const [url, out] = process.argv.slice(1);
