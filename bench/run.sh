@@ -35,6 +35,7 @@ started second "$work/clone/plinth" demo --data "$work/demo"
 for what in enrol login issue; do
   "$work/clone/plinth" bench "$what" >>"$work/rows"
 done
+"$work/clone/plinth" bench oidc | sed 's/^\[//; s/\]$//; s/},{/}\n{/g' >>"$work/rows" # a row a line
 
 {
   printf '{"machine":{"cpu":"%s","cores":%s,"commit":"%s"},\n "repeat":"make bench",\n "rows":[\n' \
