@@ -31,9 +31,11 @@ var (
 	supported = []Language{
 		{Tag: "eng", BCP47: "en", Name: "English", Dir: "ltr", say: i18n.NewLocalizer(bundle, "en"), plain: new(sync.Map)},
 		{Tag: "fra", BCP47: "fr", Name: "Français", Dir: "ltr", say: i18n.NewLocalizer(bundle, "fr"), plain: new(sync.Map)},
+		{Tag: "spa", BCP47: "es", Name: "Español", Dir: "ltr", say: i18n.NewLocalizer(bundle, "es"), plain: new(sync.Map)},
+		{Tag: "hin", BCP47: "hi", Name: "हिन्दी", Dir: "ltr", say: i18n.NewLocalizer(bundle, "hi"), plain: new(sync.Map)},
 		{Tag: "ara", BCP47: "ar", Name: "العربية", Dir: "rtl", say: i18n.NewLocalizer(bundle, "ar"), plain: new(sync.Map)},
 	}
-	matcher = language.NewMatcher([]language.Tag{language.English, language.French, language.Arabic})
+	matcher = language.NewMatcher([]language.Tag{language.English, language.French, language.Spanish, language.Hindi, language.Arabic})
 )
 
 // Languages lists the languages of the pages, the default first.
