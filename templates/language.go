@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -126,4 +127,21 @@ func (l Language) Must(key string, pairs ...any) string {
 		panic(err)
 	}
 	return sentence
+}
+
+// isolated keeps names of one direction from shuffling the words of a sentence of
+// the other (UAX #9, FSI and PDI). Messages do without: there a link must stay as it is.
+func (l Language) isolated(pairs []any) []any {
+	var apart []any
+	for i, value := range pairs {
+		if word, ok := value.(string); ok && i%2 == 1 && (l.Dir == "rtl" || strings.ContainsFunc(word, rightToLeft)) {
+			value = "\u2068" + word + "\u2069"
+		}
+		apart = append(apart, value)
+	}
+	return apart
+}
+
+func rightToLeft(r rune) bool {
+	return unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko)
 }

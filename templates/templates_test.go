@@ -152,3 +152,16 @@ func TestLanguageIsChosenByTheReader(t *testing.T) {
 		}
 	}
 }
+
+// A Latin name in an Arabic sentence, and the other way round.
+func TestANameDoesNotShuffleTheSentence(t *testing.T) {
+	for lang, name := range map[string]string{"ara": "Ministry (x)", "eng": "وزارة (س)"} {
+		w := httptest.NewRecorder()
+		if err := Render(w, httptest.NewRequest("GET", "/x?lang="+lang, nil), 200, LoggedOut{Client: name, Link: "https://rp.example"}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(w.Body.String(), "\u2068"+name+"\u2069") {
+			t.Errorf("%s: the name is not kept apart", lang)
+		}
+	}
+}
