@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -51,39 +52,80 @@ func TestEveryPageRendersInEveryLanguage(t *testing.T) {
 	}
 }
 
-func TestEverySentenceIsInEveryLanguage(t *testing.T) {
-	keys := func(l string) []string {
-		var all []string
-		files, err := fs.Glob(locales, "locales/"+l+"/*.json")
+// sentences reads the catalogue of a language: each key with the sentence, or its plural forms.
+func sentences(t *testing.T, l string) map[string]any {
+	t.Helper()
+	all := make(map[string]any)
+	files, err := fs.Glob(locales, "locales/"+l+"/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		raw, err := fs.ReadFile(locales, file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, file := range files {
-			raw, err := fs.ReadFile(locales, file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var sentences map[string]any
-			if err := json.Unmarshal(raw, &sentences); err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			for key := range sentences {
-				all = append(all, key)
-			}
+		if err := json.Unmarshal(raw, &all); err != nil {
+			t.Fatalf("%s: %v", file, err)
 		}
-		slices.Sort(all)
-		return all
 	}
-	want := keys("eng")
+	return all
+}
+
+func TestEverySentenceIsInEveryLanguage(t *testing.T) {
+	want := sentences(t, "eng")
 	for _, l := range Languages() {
-		got := keys(l.Tag)
-		for _, key := range want {
-			if !slices.Contains(got, key) {
+		got := sentences(t, l.Tag)
+		for key := range want {
+			if _, ok := got[key]; !ok {
 				t.Errorf("%s: no sentence %s", l.Tag, key)
 			}
 		}
 		if len(got) != len(want) {
 			t.Errorf("%s: got %d sentences, want %d", l.Tag, len(got), len(want))
+		}
+	}
+}
+
+var hole = regexp.MustCompile(`\{\{\.(\w+)\}\}`)
+
+// holes are the names that a sentence wants filled in. A plural form may do without its
+// number ("one minute"), and a sentence may name the same thing twice.
+func holes(sentence any) string {
+	raw, _ := json.Marshal(sentence)
+	var names []string
+	for _, found := range hole.FindAllStringSubmatch(string(raw), -1) {
+		if found[1] != "Count" && !slices.Contains(names, found[1]) {
+			names = append(names, found[1])
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+func TestEveryTranslationSaysWhatTheSentenceSays(t *testing.T) {
+	english := sentences(t, "eng")
+	for _, l := range Languages() {
+		for key, sentence := range sentences(t, l.Tag) {
+			if got, want := holes(sentence), holes(english[key]); got != want {
+				t.Errorf("%s: %s fills in %q, want %q", l.Tag, key, got, want)
+			}
+		}
+	}
+}
+
+// Six plural forms in Arabic, three in French and Spanish, two in Hindi and English.
+func TestEveryNumberHasItsPlural(t *testing.T) {
+	for _, l := range Languages() {
+		for key, sentence := range sentences(t, l.Tag) {
+			if _, plural := sentence.(map[string]any); !plural {
+				continue
+			}
+			for _, n := range []int{0, 1, 2, 3, 10, 11, 15, 99, 100, 101, 102, 180, 1_000_000} {
+				if _, err := l.Text(key, "Count", n); err != nil {
+					t.Errorf("%s: %s for %d: %v", l.Tag, key, n, err)
+				}
+			}
 		}
 	}
 }
@@ -95,6 +137,9 @@ func TestLanguageIsChosenByTheReader(t *testing.T) {
 		{"/", "fr", "ara", "ara"},
 		{"/?ui_locales=xx+ar", "fr", "", "ara"},
 		{"/?lang=eng&ui_locales=fr", "ar", "fra", "eng"},
+		{"/", "es-MX,es;q=0.8", "", "spa"},
+		{"/", "hi-IN", "", "hin"},
+		{"/?ui_locales=pt+hi", "", "", "hin"},
 		{"/?lang=%00%ff", ";;;", "", "eng"},
 	} {
 		r := httptest.NewRequest("GET", c.target, nil)
@@ -104,6 +149,19 @@ func TestLanguageIsChosenByTheReader(t *testing.T) {
 		}
 		if got := For(r).Tag; got != c.want {
 			t.Errorf("%+v: got %s, want %s", c, got, c.want)
+		}
+	}
+}
+
+// A Latin name in an Arabic sentence, and the other way round.
+func TestANameDoesNotShuffleTheSentence(t *testing.T) {
+	for lang, name := range map[string]string{"ara": "Ministry (x)", "eng": "وزارة (س)"} {
+		w := httptest.NewRecorder()
+		if err := Render(w, httptest.NewRequest("GET", "/x?lang="+lang, nil), 200, LoggedOut{Client: name, Link: "https://rp.example"}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(w.Body.String(), "\u2068"+name+"\u2069") {
+			t.Errorf("%s: the name is not kept apart", lang)
 		}
 	}
 }
