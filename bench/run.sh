@@ -36,6 +36,9 @@ for what in enrol login issue; do
   "$work/clone/plinth" bench "$what" >>"$work/rows"
 done
 "$work/clone/plinth" bench oidc | sed 's/^\[//; s/\]$//; s/},{/}\n{/g' >>"$work/rows" # a row a line
+if command -v node >/dev/null; then # a peer beside it, in memory
+  (cd bench/peers && npm install --no-fund --no-audit --no-package-lock --loglevel=error >&2 && node load.mjs 10 4) >>"$work/rows"
+fi
 
 {
   printf '{"machine":{"cpu":"%s","cores":%s,"commit":"%s"},\n "repeat":"make bench",\n "rows":[\n' \
