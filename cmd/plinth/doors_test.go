@@ -17,9 +17,9 @@ import (
 )
 
 // here opens the demo's data a second time, from the test.
-func (d *running) here(t *testing.T) *house {
+func (d *running) here(t *testing.T, settings ...string) *house {
 	t.Helper()
-	s, err := readSettings("", append(slices.Clone(d.env), "PLINTH_ROLES=web"))
+	s, err := readSettings("", append(append(slices.Clone(d.env), "PLINTH_ROLES=web"), settings...))
 	must(t, err)
 	g, err := openGround(t.Context(), s, false)
 	must(t, err)
