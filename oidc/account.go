@@ -38,7 +38,11 @@ func (p *Provider) accountRoutes(r *web.Router) {
 
 // own is the provider as a client of itself.
 func (p *Provider) own() client {
-	return client{partner.Client{ID: accountClient, Kept: partner.Kept{Name: "Plinth", Profile: partner.OIDC, RedirectURIs: []string{p.at(accountPath)}}}}
+	names := make(map[string]string)
+	for _, l := range templates.Languages() {
+		names[l.BCP47] = l.Service()
+	}
+	return client{partner.Client{ID: accountClient, Names: names, Kept: partner.Kept{Name: templates.Languages()[0].Service(), Profile: partner.OIDC, RedirectURIs: []string{p.at(accountPath)}}}}
 }
 
 // atHome lets in who is logged in, and asks everybody else to.

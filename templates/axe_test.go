@@ -35,6 +35,38 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	server := showroom(t)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	defer stop()
+	tab, end := chromedp.NewContext(alloc)
+	defer end()
+	limited, cancel := context.WithTimeout(tab, 5*time.Minute)
+	defer cancel()
+	if err := chromedp.Run(limited, emulation.SetDeviceMetricsOverride(320, 640, 1, true)); err != nil {
+		t.Fatal(err)
+	}
+	var control []string
+	if err := chromedp.Run(limited, chromedp.Navigate(server.URL+"/home"), chromedp.Evaluate(string(axe), nil),
+		chromedp.Evaluate(`document.querySelector('main').innerHTML = '<img src="x"><input>'`, nil), chromedp.Evaluate(violations, &control, awaiting)); err != nil || len(control) < 2 {
+		t.Fatalf("got %v, %v; want the checker to find what is wrong on purpose", control, err)
+	}
+	for _, name := range names() {
+		for _, l := range Languages() {
+			accessible(t, limited, string(axe), fmt.Sprintf("%s/%s?lang=%s", server.URL, name, l.Tag))
+		}
+	}
+	// The widest logo, the longest name, all the links that there may be.
+	link := `{"name": "` + strings.Repeat("Kundendienst", 5) + `", "url": "https://id.example"}`
+	wear(t, `{"name": "`+strings.Repeat("Identität", 4)+`", "logo": "logo.svg", "accent": "#006644", "links": [`+strings.Repeat(link+",", maxLinks-1)+link+`], "footer": "`+strings.Repeat("Republik ", 55)+`"}`,
+		strings.Replace(drawn, "64 32", "160 32", 1))
+	for _, name := range []string{"home", "consent"} {
+		accessible(t, limited, string(axe), fmt.Sprintf("%s/%s?lang=ara", server.URL, name))
+	}
+}
+
+// showroom serves every example page by its name.
+func showroom(t *testing.T) *httptest.Server {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/static/") {
 			Static().ServeHTTP(w, r)
@@ -49,44 +81,32 @@ func TestEveryPageIsAccessible(t *testing.T) {
 			t.Error(err)
 		}
 	}))
-	defer server.Close()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	defer stop()
-	tab, end := chromedp.NewContext(alloc)
-	defer end()
-	limited, cancel := context.WithTimeout(tab, 5*time.Minute)
-	defer cancel()
-	if err := chromedp.Run(limited, emulation.SetDeviceMetricsOverride(320, 640, 1, true)); err != nil {
-		t.Fatal(err)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// accessible checks one page.
+func accessible(t *testing.T, tab context.Context, axe, address string) {
+	t.Helper()
+	var found []string
+	var wide bool
+	var bytes int
+	err := chromedp.Run(tab, chromedp.Navigate(address), chromedp.Evaluate(axe, nil),
+		chromedp.Evaluate(violations, &found, awaiting),
+		chromedp.Evaluate(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &wide),
+		chromedp.Evaluate(`document.documentElement.outerHTML.length + performance.getEntriesByType('resource').reduce((sum, r) => sum + r.decodedBodySize, 0)`, &bytes))
+	if err != nil {
+		t.Fatalf("%s: %v", address, err)
 	}
-	awaiting := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
-	var control []string
-	if err := chromedp.Run(limited, chromedp.Navigate(server.URL+"/home"), chromedp.Evaluate(string(axe), nil),
-		chromedp.Evaluate(`document.querySelector('main').innerHTML = '<img src="x"><input>'`, nil), chromedp.Evaluate(violations, &control, awaiting)); err != nil || len(control) < 2 {
-		t.Fatalf("got %v, %v; want the checker to find what is wrong on purpose", control, err)
+	for _, v := range found {
+		t.Errorf("%s: %s", address, v)
 	}
-	for _, name := range names() {
-		for _, l := range Languages() {
-			var found []string
-			var wide bool
-			var bytes int
-			err := chromedp.Run(limited, chromedp.Navigate(fmt.Sprintf("%s/%s?lang=%s", server.URL, name, l.Tag)), chromedp.Evaluate(string(axe), nil),
-				chromedp.Evaluate(violations, &found, awaiting),
-				chromedp.Evaluate(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &wide),
-				chromedp.Evaluate(`document.documentElement.outerHTML.length + performance.getEntriesByType('resource').reduce((sum, r) => sum + r.decodedBodySize, 0)`, &bytes))
-			if err != nil {
-				t.Fatalf("%s in %s: %v", name, l.Tag, err)
-			}
-			for _, v := range found {
-				t.Errorf("%s in %s: %s", name, l.Tag, v)
-			}
-			if wide {
-				t.Errorf("%s in %s is wider than a phone", name, l.Tag)
-			}
-			if bytes > mostBytes {
-				t.Errorf("%s in %s weighs %d bytes, want %d at most", name, l.Tag, bytes, mostBytes)
-			}
-		}
+	if wide {
+		t.Errorf("%s is wider than a phone", address)
+	}
+	if bytes > mostBytes {
+		t.Errorf("%s weighs %d bytes, want %d at most", address, bytes, mostBytes)
 	}
 }
+
+func awaiting(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }

@@ -24,7 +24,7 @@ type Language struct {
 	Dir   string // "ltr" or "rtl"
 
 	say   *i18n.Localizer
-	plain *sync.Map // sentences into which nothing is filled, by key, once they were looked up
+	plain *sync.Map // sentences into which nothing is filled but the name of the service, once they were looked up
 }
 
 var (
@@ -91,23 +91,24 @@ func For(r *http.Request) Language {
 }
 
 // Text is the sentence with this key; pairs are names and values to fill in.
-// The name "Count" chooses the plural form.
+// The name "Count" chooses the plural form; "Service" is filled in by itself.
 func (l Language) Text(key string, pairs ...any) (string, error) {
+	return l.spoken(key, l.Service(), pairs)
+}
+
+// sentence is by what one into which nothing else is filled is known again.
+type sentence struct{ key, service string }
+
+func (l Language) spoken(key, service string, pairs []any) (string, error) {
 	if len(pairs)%2 != 0 {
 		return "", fmt.Errorf("text %s: names and values must come in pairs", key)
 	}
 	if len(pairs) == 0 {
-		if kept, ok := l.plain.Load(key); ok {
+		if kept, ok := l.plain.Load(sentence{key, service}); ok {
 			return kept.(string), nil
 		}
-		sentence, err := l.say.Localize(&i18n.LocalizeConfig{MessageID: key})
-		if err == nil {
-			l.plain.Store(key, sentence)
-		}
-		return sentence, err
 	}
-	config := &i18n.LocalizeConfig{MessageID: key}
-	data := make(map[string]any, len(pairs)/2)
+	data := map[string]any{"Service": service}
 	for i := 0; i < len(pairs); i += 2 {
 		name, ok := pairs[i].(string)
 		if !ok {
@@ -115,9 +116,11 @@ func (l Language) Text(key string, pairs ...any) (string, error) {
 		}
 		data[name] = pairs[i+1]
 	}
-	config.TemplateData = data
-	config.PluralCount = data["Count"]
-	return l.say.Localize(config)
+	text, err := l.say.Localize(&i18n.LocalizeConfig{MessageID: key, TemplateData: data, PluralCount: data["Count"]})
+	if err == nil && len(pairs) == 0 {
+		l.plain.Store(sentence{key, service}, text)
+	}
+	return text, err
 }
 
 // Must is Text for keys that a test has shown to exist.
@@ -134,12 +137,19 @@ func (l Language) Must(key string, pairs ...any) string {
 func (l Language) isolated(pairs []any) []any {
 	var apart []any
 	for i, value := range pairs {
-		if word, ok := value.(string); ok && i%2 == 1 && (l.Dir == "rtl" || strings.ContainsFunc(word, rightToLeft)) {
-			value = "\u2068" + word + "\u2069"
+		if word, ok := value.(string); ok && i%2 == 1 {
+			value = l.apart(word)
 		}
 		apart = append(apart, value)
 	}
 	return apart
+}
+
+func (l Language) apart(word string) string {
+	if l.Dir == "rtl" || strings.ContainsFunc(word, rightToLeft) {
+		return "\u2068" + word + "\u2069"
+	}
+	return word
 }
 
 func rightToLeft(r rune) bool {

@@ -71,7 +71,10 @@ func parse() map[string]map[string]*template.Template {
 
 func functions(l Language) template.FuncMap {
 	return template.FuncMap{
-		"t":     func(key string, pairs ...any) (string, error) { return l.Text(key, l.isolated(pairs)...) },
+		"t": func(key string, pairs ...any) (string, error) {
+			return l.spoken(key, l.apart(l.Service()), l.isolated(pairs))
+		},
+		"dress": func() dress { return worn.Load().dresses[l.Tag] },
 		"lang":  func() string { return l.BCP47 },
 		"dir":   func() string { return l.Dir },
 		"asset": asset,

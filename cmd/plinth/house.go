@@ -30,6 +30,7 @@ import (
 	"github.com/plinth-id/plinth/registry/enrol"
 	"github.com/plinth-id/plinth/registry/partner"
 	"github.com/plinth-id/plinth/registry/place"
+	"github.com/plinth-id/plinth/templates"
 )
 
 // house is everything that serves, standing on the ground.
@@ -60,6 +61,7 @@ type sweep struct {
 // openHouse composes the parts; nothing runs yet.
 func openHouse(ctx context.Context, g *ground) (*house, error) {
 	h := &house{ground: g}
+	templates.Use(g.Theme)
 	var err error
 	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/registry/auth"
+	"github.com/plinth-id/plinth/templates"
 )
 
 // Settings is how one deployment differs from another. Every field is set by
@@ -43,7 +44,8 @@ type Settings struct {
 	MTLS        MTLS
 	Federations *Federations  // nil: none
 	Methods     []auth.Method // by which people log in, in the order of the pages; nil: the usual ones
-	Inside      bool          // relying parties may live in our own network
+	Theme       *templates.Theme
+	Inside      bool // relying parties may live in our own network
 }
 
 // PKCS11 names the token that holds the root key; Module empty: there is none.
@@ -142,6 +144,15 @@ var keyList = append([]key{
 		}
 		if len(s.Methods) == 0 {
 			return errors.New("needs one at least")
+		}
+		return nil
+	}},
+	{"PLINTH_THEME", "", "folder with theme.json and a logo: name, colour, links and footer of the pages (docs/theming.md); empty: ours", func(s *Settings, v string) (err error) {
+		if v == "" {
+			return nil
+		}
+		if s.Theme, err = templates.ReadTheme(os.DirFS(v)); err != nil {
+			return fmt.Errorf("%s: %w", v, err)
 		}
 		return nil
 	}},

@@ -18,6 +18,7 @@ func TestWrongSettingStopsTheStartWithOneLine(t *testing.T) {
 		{"PLINTH_UIN_DIGITS=9", `PLINTH_UIN_DIGITS: "9" is no length`},
 		{"PLINTH_BIOMETRIC_POLICY=nowhere.json", "PLINTH_BIOMETRIC_POLICY: open nowhere.json"},
 		{"PLINTH_BIOMETRIC_POLICY=settings.go", "PLINTH_BIOMETRIC_POLICY: this biometric policy cannot be used"},
+		{"PLINTH_THEME=nowhere", "PLINTH_THEME: nowhere: open theme.json"},
 		{"PLINTH_TLS_CERT=a.pem", "PLINTH_TLS_CERT and PLINTH_TLS_KEY go together"},
 	} {
 		_, err := readSettings("", []string{c.set})
