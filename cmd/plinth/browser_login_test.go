@@ -59,7 +59,7 @@ func TestJourneyOfAPasskey(t *testing.T) {
 // person is of this journey alone: whoever consented before is not asked again.
 func TestJourneyOfAFingerOnADevice(t *testing.T) {
 	d := demoOf(t)
-	who := d.sheet.People[7]
+	who := d.sheet.People[2]
 	pictures := t.TempDir()
 	raw, err := os.ReadFile(who.Finger)
 	must(t, err)
