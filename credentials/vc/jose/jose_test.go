@@ -6,10 +6,14 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"maps"
+	"math/big"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -395,4 +399,62 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("nobody signed %+v", d.Claims)
 		}
 	})
+}
+
+// TestChainsOfEnvelopes has each kind of envelope signed under a certificate.
+func TestChainsOfEnvelopes(t *testing.T) {
+	rootKey, key := newKey(t), newKey(t)
+	certify := func(c x509.Certificate, key, by crypto.Signer, parent *x509.Certificate) *x509.Certificate {
+		c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(1), noon.AddDate(-1, 0, 0), noon.AddDate(1, 0, 0)
+		if parent == nil {
+			parent = &c
+		}
+		der, err := x509.CreateCertificate(rand.Reader, &c, parent, key.Public(), by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	root := certify(x509.Certificate{Subject: pkix.Name{CommonName: "Root"}, IsCA: true, BasicConstraintsValid: true}, rootKey, rootKey, nil)
+	name, _ := url.Parse(issuerID)
+	leaf := certify(x509.Certificate{Subject: pkix.Name{CommonName: "The Registry"}, URIs: []*url.URL{name}}, key, rootKey, root)
+	pool, strangers := x509.NewCertPool(), x509.NewCertPool()
+	pool.AddCert(root)
+	for _, chain := range [][]*x509.Certificate{{leaf}, {leaf, root}} {
+		signer, err := NewSigner(Config{Key: key, Chain: chain})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, media := range []string{CredentialJWT, CredentialSDJWT, CredentialCOSE} {
+			e, err := signer.Sign(SignInput{MediaType: media, Document: amina()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := Options{Trust: jws.Trust{Anchors: pool}, Now: func() time.Time { return noon }}
+			if d, err := Verify(t.Context(), e, o); err != nil || d.By != issuerID || len(d.Chain) != len(chain) {
+				t.Errorf("%s: got %+v (%v)", media, d, err)
+			}
+			o.HAIP = true
+			if _, err := Verify(t.Context(), e, o); (err == nil) != (len(chain) == 1) {
+				t.Errorf("%s of %d, by HAIP: got %v", media, len(chain), err)
+			}
+			o.Anchors = strangers
+			if _, err := Verify(t.Context(), e, o); !errors.Is(err, ErrUntrusted) {
+				t.Errorf("%s, of a stranger: got %v, want ErrUntrusted", media, err)
+			}
+			other := amina()
+			other["issuer"] = "did:web:other.example"
+			if e, err = signer.Sign(SignInput{MediaType: media, Document: other}); err != nil {
+				t.Fatal(err)
+			}
+			o = Options{Trust: jws.Trust{Anchors: pool}, Now: o.Now}
+			if d, err := Verify(t.Context(), e, o); err != nil || d.By != "CN=The Registry" {
+				t.Errorf("%s, in the name of another: got %q (%v), want the certificate's subject", media, d.By, err)
+			}
+		}
+	}
 }

@@ -107,6 +107,9 @@ func (i *Issuer) Issue(d Draft) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if size := len(token) + 1 + len(e.disclosures); size > maxBytes {
+		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, size, maxBytes)
+	}
 	var whole strings.Builder
 	whole.Grow(len(token) + 1 + len(e.disclosures))
 	whole.Write(token)

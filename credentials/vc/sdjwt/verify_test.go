@@ -228,7 +228,8 @@ func TestMalformedTokensAreRefused(t *testing.T) {
 		"empty": "", "a tilde": "~", "a JWT without a tilde": strings.Split(good, "~")[0], "dots": "..~", "words": "a.b.c~",
 		"a line break":           "\n" + good,
 		"too many disclosures":   strings.Split(good, "~")[0] + strings.Repeat("~x", maxDisclosures+1) + "~",
-		"too large":              strings.Repeat("a", 2<<20) + ".a.a~",
+		"too large":              strings.Repeat("a", maxBytes-10) + ".a.a~",
+		"larger":                 strings.Repeat("a", maxBytes) + ".a.a~",
 		"JSON of something else": `{"a":1}`,
 	} {
 		if _, err := Verify(t.Context(), token, h.options); !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
