@@ -458,3 +458,55 @@ func TestChainsOfEnvelopes(t *testing.T) {
 		}
 	}
 }
+
+func TestHolderPresents(t *testing.T) {
+	issuer, holder := newKey(t), newKey(t)
+	before := compact(t, issuer, nil, object{"iss": issuerID, "vc": object{"@context": contextV1, "type": typeCredential, "credentialSubject": object{}}})
+	for media, credential := range map[string]Envelope{
+		PresentationJWT:       secure(t, issuer, SignInput{MediaType: CredentialJWT, Document: amina()}),
+		PresentationJWTBefore: {CredentialJWTBefore, before},
+	} {
+		in := PresentInput{
+			MediaType: media, Credentials: []Envelope{credential}, Holder: "did:key:z6Mk", KeyID: "did:key:z6Mk#1", Key: holder.Public(),
+			Occasion: sdjwt.Occasion{Audience: "x509_hash:abc", Nonce: "n", At: noon},
+		}
+		unsigned, err := Present(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature, err := jws.SignInput(holder, unsigned.Input())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := unsigned.With(signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := at(holder.Public(), noon)
+		o.Binding = &sdjwt.Binding{Audience: "x509_hash:abc", Nonce: "n"}
+		d, err := Verify(t.Context(), e, o)
+		if err != nil || d.By != "did:key:z6Mk" || d.KeyID != "did:key:z6Mk#1" || !reflect.DeepEqual(d.Credentials, in.Credentials) {
+			t.Errorf("%s: got %+v (%v)", media, d, err)
+		}
+		if _, err := Verify(t.Context(), d.Credentials[0], at(issuer.Public(), noon)); err != nil {
+			t.Errorf("%s, inside: got %v, want nil", media, err)
+		}
+		foreign, _ := jws.SignInput(issuer, unsigned.Input())
+		if _, err := unsigned.With(foreign); !errors.Is(err, sdjwt.ErrHolderKey) {
+			t.Errorf("%s by another key: got %v, want ErrHolderKey", media, err)
+		}
+		for what, change := range map[string]func(*PresentInput){
+			"nobody":          func(in *PresentInput) { in.Holder = "" },
+			"no nonce":        func(in *PresentInput) { in.Occasion.Nonce = "" },
+			"another format":  func(in *PresentInput) { in.MediaType = PresentationCOSE },
+			"a transaction":   func(in *PresentInput) { in.Occasion.Transaction = []string{"x"} },
+			"a key of no use": func(in *PresentInput) { in.Key = "key" },
+		} {
+			faulty := in
+			change(&faulty)
+			if _, err := Present(faulty); err == nil {
+				t.Errorf("%s, %s: got nil, want an error", media, what)
+			}
+		}
+	}
+}
