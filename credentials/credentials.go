@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,7 +38,8 @@ type Config struct {
 // Issuer issues credentials.
 type Issuer struct {
 	Config
-	apart chan struct{} // connections outside of the pool
+	apart  chan struct{} // connections outside of the pool
+	active atomic.Pointer[kinds]
 }
 
 // New makes an Issuer.
@@ -48,7 +50,9 @@ func New(c Config) (*Issuer, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Issuer{Config: c, apart: make(chan struct{}, 2)}, nil
+	i := &Issuer{Config: c, apart: make(chan struct{}, 2)}
+	i.active.Store(builtin())
+	return i, nil
 }
 
 // ID is the credential issuer identifier.

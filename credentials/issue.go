@@ -20,9 +20,6 @@ import (
 	"github.com/plinth-id/plinth/registry/auth"
 )
 
-// life is how long a credential is good for.
-const life = 2 * 365 * 24 * time.Hour
-
 // Where a crash would hurt.
 var (
 	pointIntended = failpoint.Name("credentials/issue/intended")
@@ -56,17 +53,17 @@ type Issued struct {
 
 // order is one credential to be issued, with all that decides it.
 type order struct {
-	person        uuid.UUID
-	configuration string
-	actor         string
-	details       map[string]string
-	holder        HolderKey // empty: bound to no key
-	nonce         string    // to be spent; empty: there is none
+	person  uuid.UUID
+	kind    Kind
+	actor   string
+	details map[string]string
+	holder  HolderKey // empty: bound to no key
+	nonce   string    // to be spent; empty: there is none
 }
 
 // Issue answers a credential request under a grant.
 func (i *Issuer) Issue(ctx context.Context, g auth.Grant, r CredentialRequest) (Issued, error) {
-	configuration, err := i.asked(g, r)
+	kind, err := i.asked(g, r)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -81,27 +78,30 @@ func (i *Issuer) Issue(ctx context.Context, g auth.Grant, r CredentialRequest) (
 	if _, err := i.checkNonce(nonce); err != nil {
 		return Issued{}, err
 	}
-	return i.issue(ctx, order{person: g.Person(), configuration: configuration, actor: actor(g), holder: holder, nonce: nonce}, i.signVC)
+	return i.issue(ctx, order{person: g.Person(), kind: kind, actor: actor(g), holder: holder, nonce: nonce})
 }
 
-// asked tells which configuration a request is for. The token endpoint names the
-// one data set that there is of each configuration like the configuration.
-func (i *Issuer) asked(g auth.Grant, r CredentialRequest) (string, error) {
+// asked tells which kind a request is for. The token endpoint names the one data
+// set that there is of each configuration like the configuration.
+func (i *Issuer) asked(g auth.Grant, r CredentialRequest) (Kind, error) {
 	switch {
 	case (r.Identifier == nil) == (r.Configuration == nil):
-		return "", errRequest.Because(errors.New("exactly one of credential_configuration_id and credential_identifier is needed"))
+		return Kind{}, errRequest.Because(errors.New("exactly one of credential_configuration_id and credential_identifier is needed"))
 	case r.Encryption != nil:
-		return "", errEncryption
-	case r.Identifier != nil && !slices.Contains(g.Configurations(), *r.Identifier):
-		return "", errIdentifier
-	case r.Identifier != nil:
-		return *r.Identifier, nil
-	case *r.Configuration != NationalID:
-		return "", errConfiguration
-	case !slices.Contains(g.Configurations(), *r.Configuration):
-		return "", errScope
+		return Kind{}, errEncryption
 	}
-	return *r.Configuration, nil
+	id, unknown, uncovered := r.Configuration, errConfiguration, errScope
+	if r.Identifier != nil {
+		id, unknown, uncovered = r.Identifier, errIdentifier, errIdentifier
+	}
+	k, ok := i.kind(*id)
+	switch {
+	case !ok || !k.Wallet():
+		return Kind{}, unknown
+	case !slices.Contains(g.Configurations(), *id):
+		return Kind{}, uncovered
+	}
+	return k, nil
 }
 
 // onlyProof takes the one proof out of a request: batches are not offered.
@@ -113,20 +113,10 @@ func onlyProof(proofs map[string]json.RawMessage) (string, error) {
 	return tokens[0], nil
 }
 
-// statement is what is to be signed.
-type statement struct {
-	id     uuid.UUID
-	who    registry.Identity
-	holder HolderKey
-	entry  status.Entry
-	from   time.Time
-	until  time.Time
-}
-
 // issue records the intent, then signs, then records what was signed. A crash
 // in between leaves an intent without a credential, which does no harm and can be
 // revoked; never a credential that is in no ledger.
-func (i *Issuer) issue(ctx context.Context, o order, sign func(statement) ([]byte, error)) (Issued, error) {
+func (i *Issuer) issue(ctx context.Context, o order) (Issued, error) {
 	who, err := i.Registry.Read(ctx, i.Pool, o.person)
 	if err != nil {
 		return Issued{}, err
@@ -135,7 +125,7 @@ func (i *Issuer) issue(ctx context.Context, o order, sign func(statement) ([]byt
 		return Issued{}, errDenied
 	}
 	from := i.Now().UTC().Truncate(time.Second)
-	s := statement{id: uuid.New(), who: who, holder: o.holder, from: from, until: from.Add(life)}
+	s := statement{id: uuid.New(), who: who, holder: o.holder, from: from, until: from.Add(o.kind.Life())}
 	issued := Issued{ID: s.id, Notification: uuid.NewString()}
 	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) (err error) {
 		s.entry, err = i.intend(ctx, tx, o, s, issued.Notification)
@@ -145,7 +135,7 @@ func (i *Issuer) issue(ctx context.Context, o order, sign func(statement) ([]byt
 		return Issued{}, err
 	}
 	failpoint.Hit(pointIntended)
-	if issued.Document, err = sign(s); err != nil {
+	if issued.Document, err = i.sign(o.kind, s); err != nil {
 		return Issued{}, err
 	}
 	failpoint.Hit(pointSigned)
@@ -186,12 +176,12 @@ func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, s statement, no
 	if err != nil {
 		return entry, err
 	}
-	err = insertIssuance(ctx, tx, issuanceRow{ID: s.id, Configuration: o.configuration, PersonLookup: i.personLookup(o.person), PersonSealed: sealed,
+	err = insertIssuance(ctx, tx, issuanceRow{ID: s.id, Configuration: o.kind.ID, PersonLookup: i.personLookup(o.person), PersonSealed: sealed,
 		Holder: o.holder.thumbprint, List: entry.List, Index: entry.Index, Notification: hashed(notification), Intended: i.Now(), Expires: s.until})
 	if err != nil {
 		return entry, err
 	}
-	details := map[string]string{"configuration": o.configuration}
+	details := map[string]string{"configuration": o.kind.ID}
 	for name, value := range o.details {
 		details[name] = value
 	}

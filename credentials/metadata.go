@@ -50,9 +50,6 @@ type definition struct {
 	Type    []string `json:"type"`
 }
 
-// NationalID is the identifier of the one credential configuration so far.
-const NationalID = "national_id_ldp_vc"
-
 // Scopes says which scope of an authorization request asks for which
 // configuration: it is the CredentialScopes of oidc.Config.
 func Scopes() map[string]string { return map[string]string{"national_id": NationalID} }

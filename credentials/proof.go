@@ -32,10 +32,14 @@ var errProof = fault.New(fault.Invalid, "The proof of the key is missing or not 
 type HolderKey struct {
 	did        string
 	thumbprint []byte
+	public     crypto.PublicKey
 }
 
 // DID names the key.
 func (h HolderKey) DID() string { return h.did }
+
+// Public is the key; nil: there is none.
+func (h HolderKey) Public() crypto.PublicKey { return h.public }
 
 // proof is what the JWT of a proof says.
 type proof struct {
@@ -83,7 +87,7 @@ func (i *Issuer) checkProof(token, client string) (HolderKey, string, error) {
 	if err != nil {
 		return HolderKey{}, "", errProof.Because(err)
 	}
-	return HolderKey{did: did, thumbprint: thumbprint}, p.Nonce, nil
+	return HolderKey{did: did, thumbprint: thumbprint, public: public}, p.Nonce, nil
 }
 
 func (i *Issuer) checkClaims(p proof, client string) error {

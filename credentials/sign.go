@@ -1,8 +1,15 @@
 package credentials
 
 import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/plinth-id/plinth/credentials/kind"
+	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/internal/keys"
+	"github.com/plinth-id/plinth/registry"
 )
 
 // DID is the issuer as the signer of documents.
@@ -38,16 +45,42 @@ func (i *Issuer) TrustList() (vc.TrustList, error) {
 	return vc.TrustList{Issuers: []vc.TrustedIssuer{issuer}}, nil
 }
 
-// signVC makes the document for a wallet, or for a printout bound to no key.
-func (i *Issuer) signVC(s statement) ([]byte, error) {
+// statement is what is to be signed.
+type statement struct {
+	id     uuid.UUID
+	who    registry.Identity
+	holder HolderKey // empty: bound to no key
+	entry  status.Entry
+	from   time.Time
+	until  time.Time
+}
+
+// sign makes one document of a kind.
+func (i *Issuer) sign(k Kind, s statement) ([]byte, error) {
+	facts := kind.Facts{Who: s.who, From: s.from, Until: s.until, Authority: i.Config.Issuer.Host}
+	switch k.Format {
+	case kind.LDP:
+		return i.signLDP(k, s, facts)
+	case kind.Code:
+		return i.signCode(k, s, facts)
+	}
+	return nil, fmt.Errorf("signing %s: the format is not known", k.ID)
+}
+
+// signLDP makes a W3C credential.
+func (i *Issuer) signLDP(k Kind, s statement, facts kind.Facts) ([]byte, error) {
 	did, err := i.DID()
+	if err != nil {
+		return nil, err
+	}
+	claims, err := k.Subject(facts)
 	if err != nil {
 		return nil, err
 	}
 	context, _ := vc.IdentityContext(i.ID())
 	draft, err := vc.NewDraft(vc.DraftInput{
 		ID: "urn:uuid:" + s.id.String(), Issuer: did, ValidFrom: s.from, ValidUntil: s.until, Subject: s.holder.DID(),
-		Types: []string{vc.TypeNationalID}, Contexts: []string{context}, Claims: claimsOf(s.who),
+		Types: k.Formats.LDP.Types, Contexts: []string{context}, Claims: claims,
 		Status: &vc.StatusEntry{Purpose: "revocation", List: s.entry.URL, Index: s.entry.Index},
 	})
 	if err != nil {
