@@ -28,7 +28,7 @@ func (h *house) serveTokens(t *testing.T, r *web.Router) {
 	clients, err := partner.New(partner.Config{Pool: h.Pool, Now: h.now})
 	must(t, err)
 	h.provider, err = oidc.New(oidc.Config{HTTP: http.DefaultClient, Pool: h.Pool, Ring: h.Ring, Desk: h.desk, Registry: h.Registry, Clients: clients.Client, Issuer: h.Config.Issuer,
-		Redeem: h.Redeem, CredentialScopes: Scopes(), Now: h.now})
+		Redeem: h.Redeem, CredentialScopes: h.Scopes, Now: h.now})
 	must(t, err)
 	h.provider.Routes(r)
 	metadata, err := json.Marshal(map[string]any{"client_name": "A wallet", "redirect_uris": []string{loopback}, "grant_types": []string{"authorization_code"},

@@ -52,7 +52,7 @@ type Config struct {
 	HTTP     *http.Client // to addresses that clients have chosen: key sets, logouts
 
 	Redeem           func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error)
-	CredentialScopes map[string]string                                    // scope → credential_configuration_id
+	CredentialScopes func() map[string][]string                           // scope → credential_configuration_ids, as of now; nil: none
 	Scopes           []string                                             // of clients for themselves, and of other resources
 	Certificate      func(r *http.Request) *Certificate                   // of the connection; nil: none
 	MTLS             *url.URL                                             // where clients connect with certificates

@@ -137,7 +137,7 @@ func (h *house) buildCredentials() (err error) {
 		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo, Federated: h.federated,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
-		}, CredentialScopes: credentials.Scopes(), Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return h.signals.Emit(ctx, tx, s) }})
+		}, CredentialScopes: func() map[string][]string { return h.issuer.Scopes() }, Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return h.signals.Emit(ctx, tx, s) }})
 	if err != nil {
 		return err
 	}

@@ -186,3 +186,16 @@ func fill(i *qr.Identity169, key int64, v any) {
 		i.Unknown[key] = plain(v)
 	}
 }
+
+// At is where a claim stands in a format that is made of names; nil: nowhere.
+func (c Claim) At(format string) []string {
+	switch format {
+	case LDP:
+		return c.LDP
+	case SDJWT:
+		return c.SDJWT
+	case MDoc:
+		return c.MDoc
+	}
+	return nil
+}
