@@ -1,6 +1,9 @@
 package webp
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // attempt is a way to write a macroblock, with what it loses and costs: in squared
 // coefficients, four of which are a squared pixel.
@@ -17,10 +20,7 @@ const closer = 3
 func (f *frame) decideLuma(m *macroblock, mx, my int) {
 	whole := attempt{score: math.MaxFloat32}
 	e := f.luma.edgeAt(16*mx, 16*my, 16)
-	for mode := range 4 {
-		if mode == byMotion && e.top && e.start {
-			continue // the same as the edges themselves
-		}
+	for _, mode := range f.likely(&e, mx, my) {
 		f.tryWhole(&whole, mode, &e, mx, my)
 	}
 	blocks := attempt{}
@@ -33,6 +33,22 @@ func (f *frame) decideLuma(m *macroblock, mx, my int) {
 	for y := range 16 {
 		copy(f.luma.pix[(16*my+y)*f.luma.stride+16*mx:][:16], whole.pixels[16*y:])
 	}
+}
+
+// likely are the two modes of a whole macroblock that miss least.
+func (f *frame) likely(e *edge, mx, my int) [2]int {
+	var pixels [256]uint8
+	miss := [4]int{}
+	order := [4]int{byMean, byMotion, fromAbove, fromLeft}
+	for mode := range order {
+		e.square(mode, 16, pixels[:])
+		for i, p := range pixels {
+			d := int(f.source.luma.pix[(16*my+i/16)*f.luma.stride+16*mx+i%16]) - int(p)
+			miss[mode] += d * d
+		}
+	}
+	slices.SortStableFunc(order[:], func(a, b int) int { return miss[a] - miss[b] })
+	return [2]int(order[:])
 }
 
 // residue is what a prediction misses, transformed.
@@ -191,6 +207,9 @@ func least(of *[modes]float32) int {
 
 // decideChroma tries the four modes for both colours together. Grey needs none.
 func (f *frame) decideChroma(m *macroblock, mx, my int) {
+	if f.source.grey {
+		return // predicted from grey by its mean, exactly
+	}
 	var edges [2]edge
 	for c := range 2 {
 		edges[c] = f.colours[c].edgeAt(8*mx, 8*my, 8)
@@ -213,9 +232,6 @@ func (f *frame) decideChroma(m *macroblock, mx, my int) {
 					copy(f.colours[c].pix[(8*my+y)*f.colours[c].stride+8*mx:][:8], pixels[c][8*y:])
 				}
 			}
-		}
-		if f.source.grey {
-			return // the mean is exact
 		}
 	}
 }

@@ -39,6 +39,11 @@ func newFrame(s *source) *frame {
 		upFilled: make([]filled, s.across), upModes: make([]int, s.across*4), probs: &probabilities{}}
 	f.colours = [2]plane{newPlane(s.across*8, s.down*8), newPlane(s.across*8, s.down*8)}
 	*f.probs = defaultProbs
+	for c := range f.colours {
+		for i := range f.colours[c].pix {
+			f.colours[c].pix[i] = 128
+		}
+	}
 	return f
 }
 

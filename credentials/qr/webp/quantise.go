@@ -12,7 +12,7 @@ type quantiser struct {
 }
 
 // worthOfBit was found by trial on portraits: the best fidelity at a given length.
-const worthOfBit = 0.105
+const worthOfBit = 0.085
 
 func quantiserOf(step int) quantiser {
 	q := quantiser{

@@ -4,9 +4,9 @@ package webp
 // closest to its source: at the seams of blocks, where coarse steps show.
 func (f *frame) smoothing() int {
 	best, least := 0, f.distance(f.luma.pix)
-	for level := 2; level < 64; level += 2 {
+	for level, worse := 2, 0; level < 64 && worse < 3; level, worse = level+2, worse+1 {
 		if d := f.distance(f.smooth(level).pix); d < least {
-			best, least = level, d
+			best, least, worse = level, d, 0
 		}
 	}
 	return best

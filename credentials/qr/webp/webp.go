@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	"golang.org/x/image/draw"
 )
@@ -21,11 +22,12 @@ var (
 )
 
 const (
-	maxSide    = 512
-	minSide    = 24  // below it, a face is nobody's any more
-	coarsest   = 110 // step below which no face is left
-	lastStep   = 127
-	bestSearch = 8
+	maxSide     = 512
+	minSide     = 24  // below it, a face is nobody's any more
+	coarsest    = 110 // the step after which no face is left
+	lastStep    = 127
+	attempts    = 8  // to fit a budget
+	closeEnough = 98 // per cent of it
 )
 
 // Encode writes a picture. Quality goes from 0 to 100 and means what it means to the
@@ -71,22 +73,36 @@ func shrink(picture image.Image, width, height int) image.Image {
 }
 
 // fit searches the finest step whose file is within the budget; nil when there is none.
-// Each attempt starts from the probabilities of the one before.
+// Each attempt starts from the probabilities of the one before, and from where its
+// length says that the budget is met.
 func (f *frame) fit(budget int) []byte {
 	var best []byte
-	low, high := 0, coarsest
-	for step, n := 48, 0; low <= high && n < bestSearch; step, n = (low+high)/2, n+1 {
+	low, high, step := 0, coarsest, 48
+	f.encode(step)
+	for n := 0; low <= high && n < attempts; n++ {
 		f.encode(step)
-		if n == 0 {
-			f.encode(step)
-		}
-		if f.size() > budget {
+		size := f.size()
+		next := closerStep(step, float64(size)/float64(budget))
+		if size > budget {
 			low = step + 1
-			continue
+		} else {
+			best, high = f.file(), step-1
+			if size*100 > budget*closeEnough {
+				break
+			}
 		}
-		best, high = f.file(), step-1
+		step = min(high, max(low, next))
 	}
 	return best
+}
+
+// closerStep guesses the step at which a file gets shorter by a factor: lengths fall
+// with a power of the size of steps.
+func closerStep(step int, factor float64) int {
+	const power = 1.3
+	wanted := int32(math.Ceil(float64(stepsAC[step]) * math.Pow(factor, power)))
+	at, _ := slices.BinarySearch(stepsAC[:], wanted)
+	return at
 }
 
 // stepOf maps a quality to a step of quantisation along the curve of libwebp, so that
