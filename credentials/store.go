@@ -103,9 +103,9 @@ type issuanceRow struct {
 }
 
 func insertIssuance(ctx context.Context, db postgres.DB, r issuanceRow) error {
-	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (id, state, configuration, person_lookup, person_sealed,
+	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (id, issuance, state, configuration, person_lookup, person_sealed,
 			holder, status_list, status_index, notification, intended_at, expires_at)
-		VALUES ($1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Configuration, r.PersonLookup, r.PersonSealed,
+		VALUES ($1, $1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Configuration, r.PersonLookup, r.PersonSealed,
 		r.Holder, r.List, r.Index, r.Notification, r.Intended, r.Expires)
 	if err != nil {
 		return fmt.Errorf("recording the intent to issue %s: %w", r.ID, err)
@@ -130,6 +130,15 @@ func personOf(ctx context.Context, db postgres.DB, id uuid.UUID) (sealed []byte,
 		return nil, fmt.Errorf("finding issuance %s: %w", id, err)
 	}
 	return sealed, nil
+}
+
+// placeOf is where the status of an issuance is published.
+func placeOf(ctx context.Context, db postgres.DB, id uuid.UUID) (list int64, index int, err error) {
+	err = db.QueryRow(ctx, `SELECT status_list, status_index FROM credential_issuance WHERE id = $1`, id).Scan(&list, &index)
+	if err != nil {
+		return 0, 0, fmt.Errorf("finding issuance %s: %w", id, err)
+	}
+	return list, index, nil
 }
 
 // issuancesOf lists what was issued, or intended, to a person.
