@@ -1,21 +1,13 @@
 package credentials
 
 import (
-	"bytes"
 	"context"
-	"image"
-	"image/draw"
-	"image/jpeg"
-	_ "image/png" // portraits are JPEG or PNG
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/plinth-id/plinth/credentials/kind"
-	"github.com/plinth-id/plinth/credentials/qr"
-	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/registry/auth"
-	scale "golang.org/x/image/draw"
 )
 
 // The formats of assisted issuance.
@@ -23,14 +15,6 @@ const (
 	FormatVC     = "ldp_vc"        // the document, bound to no key
 	FormatQR     = "claim169"      // the code as a PNG, for printing
 	FormatQRText = "claim169-text" // what the code says, for who draws it themselves
-)
-
-// A code with a face must still be read by a cheap phone: version 23 at level L.
-const (
-	faceWidth, faceHeight = 48, 64
-	faceQuality           = 20
-	longestWithFace       = 1588
-	maxPortrait           = 40_000_000 // pixels
 )
 
 // Errand is what an officer asks for at the desk, for somebody who stands before them.
@@ -69,70 +53,5 @@ func (i *Issuer) Assisted(ctx context.Context, e Errand) ([]byte, error) {
 	if err != nil || e.Format != FormatQR {
 		return issued.Document, err
 	}
-	return drawn(issued.Document)
-}
-
-// drawn is a code as a picture.
-func drawn(text []byte) ([]byte, error) {
-	level := qr.Medium // for paper
-	if len(text) > longestWithFace/2 {
-		level = qr.Low // a denser code would be harder to read than a damaged one
-	}
-	return qr.PNG(string(text), level)
-}
-
-// signCode writes claim 169: with the face, when there is room for it.
-func (i *Issuer) signCode(k Kind, s statement, facts kind.Facts) ([]byte, error) {
-	key, err := i.Ring.Signer(keys.VCIssuing)
-	if err != nil {
-		return nil, err
-	}
-	identity, portrait, err := k.Printed(facts)
-	if err != nil {
-		return nil, err
-	}
-	claims := qr.Claims{Issuer: i.ID(), IssuedAt: s.from, NotBefore: s.from, ExpiresAt: s.until,
-		Status: &qr.Status{Index: s.entry.Index, URI: s.entry.URL}}
-	if face := thumbnail(portrait); face != nil {
-		identity.Biometrics = map[int64][]qr.Biometric{qr.KeyFace: {{Data: face, Format: 0, SubFormat: 1}}}
-		text, err := qr.Encode(identity, claims, key.Signer, []byte(key.ID))
-		if err == nil && len(text) <= longestWithFace {
-			return []byte(text), nil
-		}
-		identity.Biometrics = nil
-	}
-	text, err := qr.Encode(identity, claims, key.Signer, []byte(key.ID))
-	return []byte(text), err
-}
-
-// thumbnail is the portrait as small as a face can still be known by; nil when
-// there is none that can be read.
-func thumbnail(portrait []byte) []byte {
-	size, _, err := image.DecodeConfig(bytes.NewReader(portrait))
-	if err != nil || size.Width <= 0 || size.Height <= 0 || size.Width > maxPortrait/size.Height {
-		return nil
-	}
-	full, _, err := image.Decode(bytes.NewReader(portrait))
-	if err != nil {
-		return nil
-	}
-	small := image.NewGray(image.Rect(0, 0, faceWidth, faceHeight))
-	scale.CatmullRom.Scale(small, small.Bounds(), full, middle(full.Bounds()), draw.Src, nil)
-	var b bytes.Buffer
-	if jpeg.Encode(&b, small, &jpeg.Options{Quality: faceQuality}) != nil {
-		return nil
-	}
-	return b.Bytes()
-}
-
-// middle is the largest part of a picture, in its middle, of three to four.
-func middle(r image.Rectangle) image.Rectangle {
-	width, height := r.Dx(), r.Dy()
-	if width*faceHeight > height*faceWidth {
-		width = height * faceWidth / faceHeight
-	} else {
-		height = width * faceHeight / faceWidth
-	}
-	x, y := r.Min.X+(r.Dx()-width)/2, r.Min.Y+(r.Dy()-height)/2
-	return image.Rect(x, y, x+width, y+height)
+	return drawn(k, issued.Document)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
@@ -28,24 +29,28 @@ type Config struct {
 	Registry *registry.Registry
 	Desk     *auth.Desk
 	Status   *status.Publisher
+	Chain    *chain.Keeper
 	Grant    func(context.Context, *http.Request) (auth.Grant, error) // oidc.Provider.Grant: access token → Grant
 	Notify   func(context.Context, pgx.Tx, notify.Message) error      // notify.Sender.Queue
 	Offers   func(notify.Channel) bool                                // notify.Sender.Offers
 	Issuer   *url.URL                                                 // public base URL
-	Now      func() time.Time                                         // nil means time.Now
+	// Authority is who issues, in words that may stand on a card; empty: the host.
+	Authority string
+	Now       func() time.Time // nil means time.Now
 }
 
 // Issuer issues credentials.
 type Issuer struct {
 	Config
-	apart  chan struct{} // connections outside of the pool
-	active atomic.Pointer[kinds]
+	apart   chan struct{} // connections outside of the pool
+	active  atomic.Pointer[kinds]
+	signing atomic.Pointer[hand]
 }
 
 // New makes an Issuer.
 func New(c Config) (*Issuer, error) {
-	if c.Pool == nil || c.Ring == nil || c.Registry == nil || c.Desk == nil || c.Status == nil || c.Grant == nil || c.Notify == nil || c.Offers == nil || c.Issuer == nil {
-		return nil, errors.New("credentials: every field of Config but Now is needed")
+	if c.Pool == nil || c.Ring == nil || c.Registry == nil || c.Desk == nil || c.Status == nil || c.Chain == nil || c.Grant == nil || c.Notify == nil || c.Offers == nil || c.Issuer == nil {
+		return nil, errors.New("credentials: every field of Config but Authority and Now is needed")
 	}
 	if c.Now == nil {
 		c.Now = time.Now

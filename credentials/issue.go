@@ -124,7 +124,7 @@ func (i *Issuer) issue(ctx context.Context, o order) (Issued, error) {
 		return Issued{}, errDenied
 	}
 	from := i.Now().UTC().Truncate(time.Second)
-	s := statement{id: uuid.New(), who: who, holder: o.holder, from: from, until: from.Add(o.kind.Life())}
+	s := statement{id: uuid.New(), who: who, holder: o.holder, from: from, until: i.until(o.kind, from)}
 	issued := Issued{ID: s.id, Notification: uuid.NewString()}
 	places, err := i.Status.Draw(ctx, 1)
 	if err != nil {

@@ -49,6 +49,23 @@ func (i *Issuer) kind(id string) (Kind, bool) {
 	return k, ok
 }
 
+// places are the addresses that documents of a kind hold.
+func (i *Issuer) places(k Kind) (p places) {
+	if k.Formats.SDJWT != nil {
+		p.vct = i.vct(k.Definition)
+	}
+	if k.Formats.LDP == nil {
+		return p
+	}
+	p.contexts = i.contexts(k)
+	if path := k.ContextPath(); path != "" {
+		if known, err := p.known.With(i.at(path), k.Context()); err == nil {
+			p.known = known // what is not known cannot be signed, and says so
+		}
+	}
+	return p
+}
+
 // kindOf finds a kind by its name, by its scope or, as the metadata has it, by its
 // configuration.
 func (i *Issuer) kindOf(name, format string) (Kind, error) {

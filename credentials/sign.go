@@ -1,49 +1,23 @@
 package credentials
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/kind"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/vc/mdoc"
+	"github.com/plinth-id/plinth/credentials/vc/sdjwt"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/registry"
 )
-
-// DID is the issuer as the signer of documents.
-func (i *Issuer) DID() (string, error) { return vc.DIDWeb(i.ID()) }
-
-// DIDDocument publishes the keys that sign, and those that signed before.
-func (i *Issuer) DIDDocument() ([]byte, error) {
-	did, err := i.DID()
-	if err != nil {
-		return nil, err
-	}
-	var list []vc.VerificationKey
-	for _, k := range i.Ring.Verifiers(keys.VCIssuing) {
-		list = append(list, vc.VerificationKey{ID: did + "#" + k.ID, Public: k.Public})
-	}
-	return vc.DIDDocument(did, list)
-}
-
-// TrustList is the same for verifiers that work without a network.
-func (i *Issuer) TrustList() (vc.TrustList, error) {
-	did, err := i.DID()
-	if err != nil {
-		return vc.TrustList{}, err
-	}
-	issuer := vc.TrustedIssuer{ID: did, Name: i.Config.Issuer.Host}
-	for _, k := range i.Ring.Verifiers(keys.VCIssuing) {
-		multibase, err := vc.Multikey(k.Public)
-		if err != nil {
-			return vc.TrustList{}, err
-		}
-		issuer.Keys = append(issuer.Keys, vc.TrustedKey{ID: did + "#" + k.ID, PublicKeyMultibase: multibase})
-	}
-	return vc.TrustList{Issuers: []vc.TrustedIssuer{issuer}}, nil
-}
 
 // statement is what is to be signed.
 type statement struct {
@@ -55,44 +29,196 @@ type statement struct {
 	until  time.Time
 }
 
-// sign makes one document of a kind.
+// hand is what documents are signed with: the issuer's, or one that is tried out.
+type hand struct {
+	id        string // of the issuer
+	did       string
+	authority string // in words
+	issuing   keys.SigningKey
+	document  chain.Signer
+	sdjwt     *sdjwt.Issuer
+	mdoc      *mdoc.Issuer
+	stopped   error // why nothing that needs a certificate can be signed
+	at        func(Kind) places
+}
+
+// places are the addresses that stand in documents.
+type places struct {
+	contexts []string
+	known    vc.Contexts
+	vct      string
+}
+
+// hand is the issuer's of now. It is made anew when a key or a certificate changes.
+func (i *Issuer) hand() (*hand, error) {
+	issuing, err := i.Ring.Signer(keys.VCIssuing)
+	if err != nil {
+		return nil, err
+	}
+	document, stopped := i.Chain.Signer()
+	if last := i.signing.Load(); last != nil && last.issuing.ID == issuing.ID && last.stopped == nil && stopped == nil &&
+		last.document.Chain[0].Equal(document.Chain[0]) {
+		return last, nil
+	}
+	did, err := i.DID()
+	if err != nil {
+		return nil, err
+	}
+	h := &hand{id: i.ID(), did: did, authority: i.authority(), issuing: issuing, document: document, stopped: stopped, at: i.places}
+	if stopped == nil {
+		if err := h.equip(); err != nil {
+			return nil, err
+		}
+	}
+	i.signing.Store(h)
+	return h, nil
+}
+
+// equip makes the signers of the formats that carry certificates.
+func (h *hand) equip() (err error) {
+	h.sdjwt, err = sdjwt.NewIssuer(sdjwt.IssuerConfig{Key: h.document.Signer, ID: h.id, KeyID: h.document.ID, Chain: h.document.Chain})
+	if err != nil {
+		return err
+	}
+	h.mdoc, err = mdoc.NewIssuer(h.document.Signer, h.document.Chain)
+	return err
+}
+
+// authority is who issues, in words.
+func (i *Issuer) authority() string {
+	if i.Authority != "" {
+		return i.Authority
+	}
+	return i.Config.Issuer.Host
+}
+
+// until is how long a credential holds that is issued now. An SD-JWT VC holds no
+// longer than its certificate, which is checked whenever it is shown.
+func (i *Issuer) until(k Kind, from time.Time) time.Time {
+	until := from.Add(k.Life())
+	if k.Format != kind.SDJWT {
+		return until
+	}
+	if signer, err := i.Chain.Signer(); err == nil && signer.Until.Before(until) {
+		return signer.Until.UTC().Truncate(time.Second)
+	}
+	return until
+}
+
+// sign makes one document of a kind, as its format has it in a file.
 func (i *Issuer) sign(k Kind, s statement) ([]byte, error) {
-	facts := kind.Facts{Who: s.who, From: s.from, Until: s.until, Authority: i.Config.Issuer.Host}
+	h, err := i.hand()
+	if err != nil {
+		return nil, err
+	}
+	return h.sign(k, s)
+}
+
+func (h *hand) sign(k Kind, s statement) ([]byte, error) {
+	facts := kind.Facts{Who: s.who, From: s.from, Until: s.until, Authority: h.authority}
 	switch k.Format {
 	case kind.LDP:
-		return i.signLDP(k, s, facts)
+		return h.signLDP(k, s, facts)
+	case kind.SDJWT:
+		return h.signSDJWT(k, s, facts)
+	case kind.MDoc:
+		return h.signMDoc(k, s, facts)
 	case kind.Code:
-		return i.signCode(k, s, facts)
+		return h.signCode(k, s, facts)
 	}
 	return nil, fmt.Errorf("signing %s: the format is not known", k.ID)
 }
 
 // signLDP makes a W3C credential.
-func (i *Issuer) signLDP(k Kind, s statement, facts kind.Facts) ([]byte, error) {
-	did, err := i.DID()
-	if err != nil {
-		return nil, err
-	}
+func (h *hand) signLDP(k Kind, s statement, facts kind.Facts) ([]byte, error) {
 	claims, err := k.Subject(facts)
 	if err != nil {
 		return nil, err
 	}
-	context, _ := vc.IdentityContext(i.ID())
-	draft, err := vc.NewDraft(vc.DraftInput{
-		ID: "urn:uuid:" + s.id.String(), Issuer: did, ValidFrom: s.from, ValidUntil: s.until, Subject: s.holder.DID(),
-		Types: k.Formats.LDP.Types, Contexts: []string{context}, Claims: claims,
-		Status: &vc.StatusEntry{Purpose: "revocation", List: s.entry.URL, Index: s.entry.Index},
-	})
+	at := h.at(k)
+	input := vc.DraftInput{ID: "urn:uuid:" + s.id.String(), Issuer: h.did, ValidFrom: s.from, ValidUntil: s.until, Subject: s.holder.DID(),
+		Types: k.Formats.LDP.Types, Contexts: at.contexts, Known: at.known, Claims: claims}
+	if len(k.Status) > 0 {
+		input.Status = &vc.StatusEntry{Purpose: kind.Revocation, List: s.entry.URL, Index: s.entry.Index}
+	}
+	draft, err := vc.NewDraft(input)
 	if err != nil {
 		return nil, err
 	}
-	key, err := i.Ring.Signer(keys.VCIssuing)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := draft.Sign(key.Signer, did+"#"+key.ID, s.from)
+	signed, err := draft.Sign(h.issuing.Signer, h.did+"#"+h.issuing.ID, s.from)
 	if err != nil {
 		return nil, err
 	}
 	return signed.JSON(), nil
+}
+
+// signSDJWT makes an SD-JWT VC with all its disclosures.
+func (h *hand) signSDJWT(k Kind, s statement, facts kind.Facts) ([]byte, error) {
+	if h.stopped != nil {
+		return nil, h.stopped
+	}
+	claims, withheld, err := k.Disclosures(facts)
+	if err != nil {
+		return nil, err
+	}
+	draft := sdjwt.Draft{Type: h.at(k).vct, Claims: claims, Selective: steps(withheld), Holder: s.holder.Public(), IssuedAt: s.from, NotBefore: s.from, Expires: s.until}
+	if len(k.Status) > 0 {
+		draft.Status = &sdjwt.Status{URI: s.entry.URL, Index: s.entry.Index}
+	}
+	token, err := h.sdjwt.Issue(draft)
+	return []byte(token), err
+}
+
+// steps are paths as SD-JWT has them, which may also hold numbers.
+func steps(paths [][]string) [][]any {
+	all := make([][]any, len(paths))
+	for n, path := range paths {
+		for _, name := range path {
+			all[n] = append(all[n], name)
+		}
+	}
+	return all
+}
+
+// signMDoc makes a mobile document, in CBOR.
+func (h *hand) signMDoc(k Kind, s statement, facts kind.Facts) ([]byte, error) {
+	if h.stopped != nil {
+		return nil, h.stopped
+	}
+	elements, err := k.Elements(facts)
+	if err != nil {
+		return nil, err
+	}
+	spaces := map[string]map[string]any{}
+	for _, e := range elements {
+		if spaces[e.Namespace] == nil {
+			spaces[e.Namespace] = map[string]any{}
+		}
+		spaces[e.Namespace][e.Name] = elementValue(e.Value)
+	}
+	device := s.holder.Public()
+	if device == nil {
+		// The standard knows no document without a device. This one is bound to a key that
+		// nobody has: it can be read, and never be shown as one's own.
+		nobody, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		device = nobody.Public()
+	}
+	draft := mdoc.Draft{DocType: k.Formats.MDoc.DocType, NameSpaces: spaces, DeviceKey: device, Signed: s.from, ValidFrom: s.from, ValidUntil: s.until}
+	if len(k.Status) > 0 {
+		draft.Status = &mdoc.Status{URI: s.entry.URL, Index: int64(s.entry.Index)}
+	}
+	return h.mdoc.Issue(draft)
+}
+
+func elementValue(v any) any {
+	switch v := v.(type) {
+	case kind.Date:
+		return mdoc.FullDate(v)
+	case kind.Picture:
+		return bytes.Clone(v)
+	}
+	return v
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/biometrics/gallery"
 	"github.com/plinth-id/plinth/credentials"
+	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/verifier"
@@ -46,6 +47,7 @@ type house struct {
 	federation *federation.Federation // nil: none
 	signals    *signals.Transmitter
 	status     *status.Publisher
+	chain      *chain.Keeper
 	router     *web.Router
 	tracer     trace.Tracer                // nil: nobody collects spans
 	flush      func(context.Context) error // sends the last spans
@@ -66,14 +68,14 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err
 	}
-	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildFederation, h.buildOffice, h.buildRiver, h.buildRouter} {
+	for _, build := range []func() error{h.buildSender, h.buildDesk, func() error { return h.buildChain(ctx) }, h.buildCredentials, h.buildFederation, h.buildOffice, h.buildRiver, h.buildRouter} {
 		if err := build(); err != nil {
 			return nil, err
 		}
 	}
 	h.sweeps = []sweep{
 		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep}, {"signing keys", h.provider.Maintain},
-		{"offers", h.issuer.Sweep}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep},
+		{"offers", h.issuer.Sweep}, {"certificates", h.chain.Maintain}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep},
 		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
 	}
 	if h.federation != nil {
@@ -146,10 +148,10 @@ func (h *house) buildCredentials() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.status, err = status.New(status.Config{Pool: h.pool, Ring: h.ring, Issuer: h.URL}); err != nil {
+	if h.status, err = status.New(status.Config{Pool: h.pool, Ring: h.ring, Issuer: h.URL, Signer: h.statusSigner}); err != nil {
 		return err
 	}
-	h.issuer, err = credentials.New(credentials.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Desk: h.desk, Status: h.status,
+	h.issuer, err = credentials.New(credentials.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Desk: h.desk, Status: h.status, Chain: h.chain, Authority: h.Issuing.Authority,
 		Grant: h.provider.Grant, Notify: h.sender.Queue, Offers: h.sender.Offers, Issuer: h.URL})
 	if err == nil {
 		h.ground.changed = h.issuer.Changed
