@@ -68,8 +68,12 @@ func (i *Issuer) Assisted(ctx context.Context, e Errand) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	issued, err := i.issue(ctx, order{person: person, configuration: NationalID, actor: actor(grant), details: map[string]string{"format": e.Format}}, sign)
-	return issued.Document, err
+	kind, _ := i.kind(NationalID)
+	issued, err := i.issue(ctx, order{person: person, kind: kind, actor: actor(grant), details: map[string]string{"format": e.Format}}, sign)
+	if err != nil {
+		return nil, err
+	}
+	return issued.Documents[0], nil
 }
 
 // signCode draws the code of claim 169.
