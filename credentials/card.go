@@ -50,8 +50,11 @@ func (i *Issuer) Assisted(ctx context.Context, e Errand) ([]byte, error) {
 		return nil, err
 	}
 	issued, err := i.issue(ctx, order{person: person, kind: k, actor: actor(grant), details: map[string]string{"format": e.Format}})
-	if err != nil || e.Format != FormatQR {
-		return issued.Document, err
+	if err != nil {
+		return nil, err
 	}
-	return drawn(k, issued.Document)
+	if e.Format != FormatQR {
+		return issued.Documents[0], nil
+	}
+	return drawn(k, issued.Documents[0])
 }

@@ -25,12 +25,12 @@ const (
 
 // signCode writes claim 169: with the face, when there is room for it.
 func (h *hand) signCode(k Kind, s statement, facts kind.Facts) ([]byte, error) {
-	identity, portrait, err := k.Printed(facts)
+	identity, portrait, err := k.Definition.Printed(facts)
 	if err != nil {
 		return nil, err
 	}
 	claims := qr.Claims{Issuer: h.id, IssuedAt: s.from, NotBefore: s.from, ExpiresAt: s.until}
-	if len(k.Status) > 0 {
+	if len(k.Definition.Status) > 0 {
 		claims.Status = &qr.Status{Index: s.entry.Index, URI: s.entry.URL}
 	}
 	encode := func() (string, error) { return qr.Encode(identity, claims, h.issuing.Signer, []byte(h.issuing.ID)) }
@@ -38,7 +38,7 @@ func (h *hand) signCode(k Kind, s statement, facts kind.Facts) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	room := k.Formats.Code
+	room := k.Definition.Formats.Code
 	if len(bare) > room.Capacity() {
 		return nil, &kind.TooLong{Have: len(bare), Room: room.Capacity(), Version: room.Version}
 	}
@@ -101,7 +101,7 @@ func middle(r image.Rectangle) image.Rectangle {
 // drawn is a code as a picture.
 func drawn(k Kind, text []byte) ([]byte, error) {
 	level := qr.Low
-	if k.Formats.Code.For(len(text)) == "M" {
+	if k.Definition.Formats.Code.For(len(text)) == "M" {
 		level = qr.Medium // paper is worn
 	}
 	return qr.PNG(string(text), level)

@@ -1,36 +1,44 @@
 package credentials
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/plinth-id/plinth/credentials/kind"
 	"github.com/plinth-id/plinth/credentials/vc"
 )
 
-// configuration describes a kind in one format to wallets (OpenID4VCI 1.0, 12.2.4
-// and appendix A).
-type configuration struct {
-	Format     string               `json:"format"`
-	Scope      string               `json:"scope"`
-	Algorithms []any                `json:"credential_signing_alg_values_supported"` // of ldp_vc the suites, of mdoc numbers of COSE
-	Binding    []string             `json:"cryptographic_binding_methods_supported,omitempty"`
-	Proofs     map[string]proofKind `json:"proof_types_supported,omitempty"`
-	Metadata   credentialMetadata   `json:"credential_metadata"`
-	Definition *definition          `json:"credential_definition,omitempty"`
-	VCT        string               `json:"vct,omitempty"`
-	DocType    string               `json:"doctype,omitempty"`
-}
+// The algorithms of the key of documents, as JOSE and COSE name them.
+const (
+	algorithmJOSE = "ES256"
+	algorithmCOSE = -7
+)
 
-type proofKind struct {
-	Algorithms  []string          `json:"proof_signing_alg_values_supported"`
-	Attestation *kind.Attestation `json:"key_attestations_required,omitempty"`
-}
-
-type credentialMetadata struct {
-	Display []kind.Display `json:"display"`
-	Claims  []claim        `json:"claims"`
-	Reuse   *kind.Reuse    `json:"credential_reuse_policy,omitempty"`
+// describe writes what wallets must know of a kind (OpenID4VCI 1.0, 12.2.4 and
+// appendix A), for those of draft 13 as well.
+func (k *Kind) describe() {
+	d := k.Definition
+	m, older := map[string]any{}, map[string]any{"display": d.Display}
+	k.Draft13 = Draft13{Format: k.Format, Metadata: older}
+	both := func(name string, v any) { m[name], older[name] = v, v }
+	switch k.Format {
+	case kind.LDP:
+		k.Binding = []string{"did:key", "did:jwk", "jwk"}
+		k.Draft13.Types = append([]string{vc.TypeCredential}, d.Formats.LDP.Types...)
+		both("credential_signing_alg_values_supported", []string{d.Formats.LDP.Suite})
+		both("credential_definition", map[string]any{"@context": append([]string{vc.ContextV2}, k.contexts...), "type": k.Draft13.Types})
+	case kind.SDJWT:
+		k.Binding, k.Draft13.Format, k.Draft13.Type = []string{"jwk"}, "vc+sd-jwt", k.vct
+		both("credential_signing_alg_values_supported", []string{algorithmJOSE})
+		both("vct", k.vct)
+	case kind.MDoc:
+		k.Binding, k.Draft13.Type = []string{"cose_key", "jwk"}, d.Formats.MDoc.DocType
+		m["credential_signing_alg_values_supported"], older["credential_signing_alg_values_supported"] = []int{algorithmCOSE}, []string{algorithmJOSE}
+		both("doctype", d.Formats.MDoc.DocType)
+	}
+	about := map[string]any{"display": d.Display, "claims": k.claims()}
+	if d.Reuse != nil {
+		about["credential_reuse_policy"] = d.Reuse
+	}
+	m["credential_metadata"] = about
+	k.Metadata = m
 }
 
 type claim struct {
@@ -39,88 +47,17 @@ type claim struct {
 	Display   []kind.Label `json:"display,omitempty"`
 }
 
-type definition struct {
-	Context []string `json:"@context"`
-	Type    []string `json:"type"`
-}
-
-// Scopes says which configurations a scope of an authorization request asks for: a
-// kind in all its formats. It is the CredentialScopes of oidc.Config.
-func (i *Issuer) Scopes() map[string][]string {
-	scopes := map[string][]string{}
-	for _, id := range slices.Sorted(maps.Keys(*i.active.Load())) {
-		if k, _ := i.kind(id); k.Wallet() {
-			scopes[k.Scope] = append(scopes[k.Scope], id)
+// claims are what a kind says, by the paths of its format.
+func (k *Kind) claims() (all []claim) {
+	for _, c := range k.Definition.Claims {
+		path := c.At(k.Format)
+		if path == nil {
+			continue
 		}
-	}
-	return scopes
-}
-
-// configurations describe every active kind that wallets may ask for.
-func (i *Issuer) configurations() map[string]configuration {
-	all := map[string]configuration{}
-	for id, k := range *i.active.Load() {
-		if k.Wallet() {
-			all[id] = i.describe(k)
+		if k.Format == kind.LDP {
+			path = append([]string{"credentialSubject"}, path...)
 		}
+		all = append(all, claim{path, c.Mandatory, c.Display})
 	}
 	return all
-}
-
-func (i *Issuer) describe(k Kind) configuration {
-	c := configuration{Format: k.Format, Scope: k.Scope, Metadata: credentialMetadata{Display: k.Display, Reuse: k.Reuse}}
-	var root []string
-	var binding []string
-	switch k.Format {
-	case kind.LDP:
-		c.Algorithms, binding, root = []any{k.Formats.LDP.Suite}, []string{"did:key", "did:jwk", "jwk"}, []string{"credentialSubject"}
-		c.Definition = &definition{Context: append([]string{vc.ContextV2}, i.contexts(k)...), Type: append([]string{vc.TypeCredential}, k.Formats.LDP.Types...)}
-	case kind.SDJWT:
-		c.Algorithms, binding, c.VCT = []any{"ES256"}, []string{"jwk"}, i.vct(k.Definition)
-	case kind.MDoc:
-		c.Algorithms, binding, c.DocType = []any{-7}, []string{"cose_key", "jwk"}, k.Formats.MDoc.DocType
-	}
-	if k.Bound() {
-		c.Binding, c.Proofs = binding, i.proofs(k)
-	}
-	for _, of := range k.Claims {
-		if path := of.At(k.Format); path != nil {
-			c.Metadata.Claims = append(c.Metadata.Claims, claim{append(root[:len(root):len(root)], path...), of.Mandatory, of.Display})
-		}
-	}
-	return c
-}
-
-// proofs are what a wallet may prove its key by.
-func (i *Issuer) proofs(k Kind) map[string]proofKind {
-	var algorithms []string
-	for _, a := range proofAlgorithms {
-		algorithms = append(algorithms, string(a))
-	}
-	return map[string]proofKind{"jwt": {Algorithms: algorithms, Attestation: k.Attestation}}
-}
-
-// contexts are those of a kind beside that of the data model.
-func (i *Issuer) contexts(k Kind) []string {
-	identity, _ := vc.IdentityContext(i.ID())
-	all := append([]string{identity}, k.Formats.LDP.Contexts...)
-	if path := k.ContextPath(); path != "" {
-		all = append(all, i.at(path))
-	}
-	return all
-}
-
-// vct is the type of an SD-JWT VC. Below our own address its metadata is found.
-func (i *Issuer) vct(d *kind.Definition) string {
-	if d.Formats.SDJWT.VCT != "" {
-		return d.Formats.SDJWT.VCT
-	}
-	return i.at("/vct/" + d.Name)
-}
-
-// typeMetadata describes the type of an SD-JWT VC to verifiers and wallets.
-func (i *Issuer) typeMetadata(d *kind.Definition) map[string]any {
-	m := d.TypeMetadata()
-	maps.Copy(m, map[string]any{"vct": i.vct(d)})
-	return m
 }

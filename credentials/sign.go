@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/kind"
+	"github.com/plinth-id/plinth/credentials/proof"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/vc/mdoc"
@@ -23,7 +24,7 @@ import (
 type statement struct {
 	id     uuid.UUID
 	who    registry.Identity
-	holder HolderKey // empty: bound to no key
+	holder proof.Key // empty: bound to no key
 	entry  status.Entry
 	from   time.Time
 	until  time.Time
@@ -39,14 +40,6 @@ type hand struct {
 	sdjwt     *sdjwt.Issuer
 	mdoc      *mdoc.Issuer
 	stopped   error // why nothing that needs a certificate can be signed
-	at        func(Kind) places
-}
-
-// places are the addresses that stand in documents.
-type places struct {
-	contexts []string
-	known    vc.Contexts
-	vct      string
 }
 
 // hand is the issuer's of now. It is made anew when a key or a certificate changes.
@@ -64,7 +57,7 @@ func (i *Issuer) hand() (*hand, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hand{id: i.ID(), did: did, authority: i.authority(), issuing: issuing, document: document, stopped: stopped, at: i.places}
+	h := &hand{id: i.ID(), did: did, authority: i.authority(), issuing: issuing, document: document, stopped: stopped}
 	if stopped == nil {
 		if err := h.equip(); err != nil {
 			return nil, err
@@ -95,7 +88,7 @@ func (i *Issuer) authority() string {
 // until is how long a credential holds that is issued now. An SD-JWT VC holds no
 // longer than its certificate, which is checked whenever it is shown.
 func (i *Issuer) until(k Kind, from time.Time) time.Time {
-	until := from.Add(k.Life())
+	until := from.Add(k.Definition.Life())
 	if k.Format != kind.SDJWT {
 		return until
 	}
@@ -131,14 +124,13 @@ func (h *hand) sign(k Kind, s statement) ([]byte, error) {
 
 // signLDP makes a W3C credential.
 func (h *hand) signLDP(k Kind, s statement, facts kind.Facts) ([]byte, error) {
-	claims, err := k.Subject(facts)
+	claims, err := k.Definition.Subject(facts)
 	if err != nil {
 		return nil, err
 	}
-	at := h.at(k)
 	input := vc.DraftInput{ID: "urn:uuid:" + s.id.String(), Issuer: h.did, ValidFrom: s.from, ValidUntil: s.until, Subject: s.holder.DID(),
-		Types: k.Formats.LDP.Types, Contexts: at.contexts, Known: at.known, Claims: claims}
-	if len(k.Status) > 0 {
+		Types: k.Definition.Formats.LDP.Types, Contexts: k.contexts, Known: k.known, Claims: claims}
+	if len(k.Definition.Status) > 0 {
 		input.Status = &vc.StatusEntry{Purpose: kind.Revocation, List: s.entry.URL, Index: s.entry.Index}
 	}
 	draft, err := vc.NewDraft(input)
@@ -157,12 +149,12 @@ func (h *hand) signSDJWT(k Kind, s statement, facts kind.Facts) ([]byte, error) 
 	if h.stopped != nil {
 		return nil, h.stopped
 	}
-	claims, withheld, err := k.Disclosures(facts)
+	claims, withheld, err := k.Definition.Disclosures(facts)
 	if err != nil {
 		return nil, err
 	}
-	draft := sdjwt.Draft{Type: h.at(k).vct, Claims: claims, Selective: steps(withheld), Holder: s.holder.Public(), IssuedAt: s.from, NotBefore: s.from, Expires: s.until}
-	if len(k.Status) > 0 {
+	draft := sdjwt.Draft{Type: k.vct, Claims: claims, Selective: steps(withheld), Holder: s.holder.Public(), IssuedAt: s.from, NotBefore: s.from, Expires: s.until}
+	if len(k.Definition.Status) > 0 {
 		draft.Status = &sdjwt.Status{URI: s.entry.URL, Index: s.entry.Index}
 	}
 	token, err := h.sdjwt.Issue(draft)
@@ -185,7 +177,7 @@ func (h *hand) signMDoc(k Kind, s statement, facts kind.Facts) ([]byte, error) {
 	if h.stopped != nil {
 		return nil, h.stopped
 	}
-	elements, err := k.Elements(facts)
+	elements, err := k.Definition.Elements(facts)
 	if err != nil {
 		return nil, err
 	}
@@ -206,8 +198,8 @@ func (h *hand) signMDoc(k Kind, s statement, facts kind.Facts) ([]byte, error) {
 		}
 		device = nobody.Public()
 	}
-	draft := mdoc.Draft{DocType: k.Formats.MDoc.DocType, NameSpaces: spaces, DeviceKey: device, Signed: s.from, ValidFrom: s.from, ValidUntil: s.until}
-	if len(k.Status) > 0 {
+	draft := mdoc.Draft{DocType: k.Definition.Formats.MDoc.DocType, NameSpaces: spaces, DeviceKey: device, Signed: s.from, ValidFrom: s.from, ValidUntil: s.until}
+	if len(k.Definition.Status) > 0 {
 		draft.Status = &mdoc.Status{URI: s.entry.URL, Index: int64(s.entry.Index)}
 	}
 	return h.mdoc.Issue(draft)

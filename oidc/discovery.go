@@ -30,7 +30,7 @@ func (p *Provider) Metadata() map[string]any {
 	for _, l := range templates.Languages() {
 		languages = append(languages, l.BCP47)
 	}
-	methods := partner.Methods()
+	methods := slices.DeleteFunc(partner.Methods(), func(m partner.AuthMethod) bool { return m == partner.Attested })
 	m := map[string]any{
 		"issuer":                                p.issuer,
 		"authorization_endpoint":                p.at("/oidc/authorize"),
@@ -98,6 +98,7 @@ func (p *Provider) Metadata() map[string]any {
 		}
 		m["mtls_endpoint_aliases"] = aliases
 	}
+	p.attestedMetadata(m)
 	if p.Redeem != nil {
 		m["pre-authorized_grant_anonymous_access_supported"] = true
 	}

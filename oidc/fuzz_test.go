@@ -19,7 +19,7 @@ func FuzzJudge(f *testing.F) {
 	f.Add("scope=&response_mode=x&state=%00&code_challenge_method=plain")
 	p := &Provider{Config: Config{CredentialScopes: func() map[string][]string { return map[string][]string{"national_id": {"x"}} }}}
 	p.settings = &fosite.Config{ScopeStrategy: p.mayAsk}
-	c := client{partner.Client{ID: "c", Scopes: []string{"openid", "email", "national_id"},
+	c := client{Client: partner.Client{ID: "c", Scopes: []string{"openid", "email", "national_id"},
 		Kept: partner.Kept{Profile: partner.OIDC, RequirePKCE: true, RedirectURIs: []string{"https://rp.example/"}, Claims: []string{"email", "name"}}}}
 	f.Fuzz(func(t *testing.T, query string) {
 		form, err := url.ParseQuery(query)

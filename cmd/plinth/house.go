@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -22,6 +23,7 @@ import (
 	"github.com/plinth-id/plinth/internal/blob"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
+	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/oidc"
 	"github.com/plinth-id/plinth/oidc/federation"
@@ -139,7 +141,13 @@ func (h *house) buildCredentials() (err error) {
 		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo, Federated: h.federated,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
-		}, CredentialScopes: func() map[string][]string { return h.issuer.Scopes() }, Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return h.signals.Emit(ctx, tx, s) }})
+		},
+		Offered: func(ctx context.Context, db postgres.DB, state string) (uuid.UUID, error) {
+			return h.issuer.Offered(ctx, db, state)
+		},
+		Accepted: func(ctx context.Context, tx pgx.Tx, state string) error { return h.issuer.Accepted(ctx, tx, state) },
+		HAIP:     func(configuration string) bool { return h.issuer.HAIP(configuration) }, Attesters: h.Settings.Wallets.Attesters, CNonce: h.cnonce(),
+		CredentialScopes: func() map[string][]string { return h.issuer.Scopes() }, Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return h.signals.Emit(ctx, tx, s) }})
 	if err != nil {
 		return err
 	}
@@ -152,11 +160,20 @@ func (h *house) buildCredentials() (err error) {
 		return err
 	}
 	h.issuer, err = credentials.New(credentials.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Desk: h.desk, Status: h.status, Chain: h.chain, Authority: h.Issuing.Authority,
-		Grant: h.provider.Grant, Notify: h.sender.Queue, Offers: h.sender.Offers, Issuer: h.URL})
+		Tokens: credentials.Tokens{Token: h.provider.Token, Challenge: h.provider.Challenge, Nonce: h.provider.Nonce}, Notify: h.sender.Queue, Offers: h.sender.Offers, Issuer: h.URL,
+		Officer: func(c *gin.Context) uuid.UUID { return place.OfficerFrom(c).ID }, Attesters: h.Settings.Wallets.Attesters, Draft13: h.Settings.Wallets.Draft13, Encrypted: h.Settings.Wallets.Encrypted})
 	if err == nil {
 		h.ground.changed = h.issuer.Changed
 	}
 	return err
+}
+
+// cnonce is what wallets of draft 13 expect with their token; nil when none is served.
+func (h *house) cnonce() func() (string, time.Duration, error) {
+	if !h.Settings.Wallets.Draft13 {
+		return nil
+	}
+	return func() (string, time.Duration, error) { return h.issuer.CNonce() }
 }
 
 func (h *house) buildOffice() error {

@@ -41,6 +41,8 @@ func (k *Definition) check() error {
 		return wrong("binding is key or none")
 	case k.Batch < 0 || k.Batch > maxBatch:
 		return wrong("batch_size is 1 to %d", maxBatch)
+	case k.Daily < 0:
+		return wrong("daily is a number of copies, or 0 for any number")
 	case len(k.In()) == 0:
 		return wrong("formats names no format")
 	case len(k.Claims) == 0 || len(k.Claims) > maxClaims:

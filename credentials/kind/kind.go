@@ -46,8 +46,10 @@ type Definition struct {
 	Status      []string     `json:"status"`
 	Binding     string       `json:"binding"`                           // "key": to the holder's key; "none"
 	Batch       int          `json:"batch_size,omitempty"`              // copies that a wallet may get at once
+	Daily       int          `json:"daily,omitempty"`                   // copies that a person may get in a day; 0: any number
 	Reuse       *Reuse       `json:"credential_reuse_policy,omitempty"` // nil: as often as one likes
 	Attestation *Attestation `json:"key_attestation,omitempty"`         // nil: any key will do
+	HAIP        bool         `json:"haip,omitempty"`                    // only for wallets of that profile
 	Approval    bool         `json:"approval,omitempty"`                // an officer looks before it is issued
 	Card        string       `json:"card,omitempty"`                    // template of the printed card
 	Formats     Places       `json:"formats"`
