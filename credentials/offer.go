@@ -24,7 +24,7 @@ import (
 
 const (
 	offerLife   = 24 * time.Hour
-	offerTries  = 5 // of the transaction code
+	offerTries  = 5                              // of the transaction code
 	codeLetters = "BCDFGHJKLMNPQRSTVWXZ23456789" // no vowels, so no words, and nothing that is mistaken for another
 )
 
@@ -281,4 +281,3 @@ func (i *Issuer) Accepted(ctx context.Context, tx pgx.Tx, state string) error {
 	}
 	return err
 }
-
