@@ -33,13 +33,7 @@ func SVG(text string, level Level) ([]byte, error) {
 	return s.SVG(), nil
 }
 
-var deflaters = sync.Pool{New: func() any {
-	w, err := zlib.NewWriterLevel(nil, zlib.BestSpeed)
-	if err != nil {
-		panic(err)
-	}
-	return w
-}}
+var pngDeflaters = sync.Pool{New: func() any { return mustDeflate(zlib.BestSpeed) }}
 
 // PNG draws the code so many pixels wide. Modules have whole pixels, and what is left
 // over widens the quiet zone.
@@ -69,8 +63,8 @@ func chunk(b *bytes.Buffer, kind string, data []byte) {
 func (s Symbol) deflated(pixels, scale int) []byte {
 	const plain, likeAbove = 0, 2
 	var out bytes.Buffer
-	w := deflaters.Get().(*zlib.Writer)
-	defer deflaters.Put(w)
+	w := pngDeflaters.Get().(*zlib.Writer)
+	defer pngDeflaters.Put(w)
 	w.Reset(&out)
 	start := (pixels - s.Side()*scale) / 2
 	row, same := make([]byte, 1+(pixels+7)/8), make([]byte, 1+(pixels+7)/8)
