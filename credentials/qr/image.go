@@ -7,11 +7,9 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
-	"strings"
 
 	"github.com/makiuchi-d/gozxing"
 	zxing "github.com/makiuchi-d/gozxing/qrcode"
-	"github.com/skip2/go-qrcode"
 	"golang.org/x/image/draw"
 )
 
@@ -32,61 +30,6 @@ var (
 	alphanumeric = [...]int{4296, 3391, 2420, 1852}
 	octets       = [...]int{2953, 2331, 1663, 1273}
 )
-
-// pixelsPerModule is the scale of PNG: sharp on paper at 300 dpi.
-const pixelsPerModule = 4
-
-// PNG draws a text as a QR code with its quiet zone.
-func PNG(text string, level Level) ([]byte, error) {
-	code, err := draw40(text, level)
-	if err != nil {
-		return nil, err
-	}
-	return code.PNG(-pixelsPerModule)
-}
-
-// SVG draws a text as a QR code with its quiet zone, of no fixed size.
-func SVG(text string, level Level) ([]byte, error) {
-	code, err := draw40(text, level)
-	if err != nil {
-		return nil, err
-	}
-	bitmap := code.Bitmap()
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges">`, len(bitmap), len(bitmap))
-	b.WriteString(`<path fill="#fff" d="M0 0h` + fmt.Sprint(len(bitmap)) + `v` + fmt.Sprint(len(bitmap)) + `H0z"/><path d="`)
-	for y, row := range bitmap {
-		for x := 0; x < len(row); x++ {
-			start := x
-			for x < len(row) && row[x] {
-				x++
-			}
-			if run := x - start; run > 0 {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", start, y, run, run)
-			}
-		}
-	}
-	b.WriteString(`"/></svg>`)
-	return b.Bytes(), nil
-}
-
-func draw40(text string, level Level) (*qrcode.QRCode, error) {
-	if text == "" || level < Low || level > High {
-		return nil, fmt.Errorf("%w: nothing to draw", ErrMalformed)
-	}
-	capacity, unit := octets[level], "bytes"
-	if strings.Trim(text, alphabet) == "" {
-		capacity, unit = alphanumeric[level], "characters"
-	}
-	if len(text) > capacity {
-		return nil, fmt.Errorf("%w: %d %s, at most %d at this level of error correction", ErrTooLong, len(text), unit, capacity)
-	}
-	code, err := qrcode.New(text, qrcode.RecoveryLevel(level))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %d %s", ErrTooLong, len(text), unit)
-	}
-	return code, nil
-}
 
 // Read finds a QR code in a PNG or JPEG image and reads its text.
 func Read(file []byte) (string, error) {
