@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/plinth-id/plinth/credentials/kind"
+	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/registry/auth"
 )
@@ -56,5 +57,5 @@ func (i *Issuer) Assisted(ctx context.Context, e Errand) ([]byte, error) {
 	if e.Format != FormatQR {
 		return issued.Documents[0], nil
 	}
-	return drawn(k, issued.Documents[0])
+	return qr.PNG(string(issued.Documents[0]), k.target().Level)
 }

@@ -121,6 +121,11 @@ func (i *Issuer) kinds() []Kind {
 	return all
 }
 
+// definitions are those that were ever active, the active ones first.
+func (i *Issuer) definitions() []*kind.Definition {
+	return nil
+}
+
 // kindOf finds a kind by its name, by its scope or, as the metadata has it, by its
 // configuration.
 func (i *Issuer) kindOf(name, format string) (Kind, error) {

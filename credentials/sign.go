@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,8 +36,10 @@ type hand struct {
 	id        string // of the issuer
 	did       string
 	authority string // in words
-	issuing   keys.SigningKey
-	document  chain.Signer
+	country   string
+	issuing   keys.SigningKey // Ed25519
+	ecdsa     keys.SigningKey // P-256, of the W3C suites that want it
+	document  chain.Signer    // the same with its certificates
 	sdjwt     *sdjwt.Issuer
 	mdoc      *mdoc.Issuer
 	stopped   error // why nothing that needs a certificate can be signed
@@ -45,6 +48,10 @@ type hand struct {
 // hand is the issuer's of now. It is made anew when a key or a certificate changes.
 func (i *Issuer) hand() (*hand, error) {
 	issuing, err := i.Ring.Signer(keys.VCIssuing)
+	if err != nil {
+		return nil, err
+	}
+	ecdsa, err := i.Ring.Signer(keys.VCDocument)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +64,7 @@ func (i *Issuer) hand() (*hand, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hand{id: i.ID(), did: did, authority: i.authority(), issuing: issuing, document: document, stopped: stopped}
+	h := &hand{id: i.ID(), did: did, authority: i.authority(), country: i.Chain.Country, issuing: issuing, ecdsa: ecdsa, document: document, stopped: stopped}
 	if stopped == nil {
 		if err := h.equip(); err != nil {
 			return nil, err
@@ -108,7 +115,10 @@ func (i *Issuer) sign(k Kind, s statement) ([]byte, error) {
 }
 
 func (h *hand) sign(k Kind, s statement) ([]byte, error) {
-	facts := kind.Facts{Who: s.who, From: s.from, Until: s.until, Authority: h.authority}
+	facts := kind.Facts{Who: s.who, From: s.from, Until: s.until, Authority: h.authority, Country: h.country}
+	if k.Format != kind.Code {
+		facts.Who.Portrait = fitting(facts.Who.Portrait)
+	}
 	switch k.Format {
 	case kind.LDP:
 		return h.signLDP(k, s, facts)
@@ -133,15 +143,31 @@ func (h *hand) signLDP(k Kind, s statement, facts kind.Facts) ([]byte, error) {
 	if len(k.Definition.Status) > 0 {
 		input.Status = &vc.StatusEntry{Purpose: kind.Revocation, List: s.entry.URL, Index: s.entry.Index}
 	}
+	if slices.Contains(k.Definition.Status, kind.Suspension) {
+		input.Further = []vc.StatusEntry{{Purpose: kind.Suspension, List: s.entry.Purpose(status.Suspensions), Index: s.entry.Index}}
+	}
 	draft, err := vc.NewDraft(input)
 	if err != nil {
 		return nil, err
 	}
-	signed, err := draft.Sign(h.issuing.Signer, h.did+"#"+h.issuing.ID, s.from)
+	signed, err := h.prove(draft, k.Definition.Formats.LDP, s.from)
 	if err != nil {
 		return nil, err
 	}
 	return signed.JSON(), nil
+}
+
+// prove adds the proof of the suite that a kind wants.
+func (h *hand) prove(draft vc.Draft, want *kind.InLDP, at time.Time) (vc.Signed, error) {
+	key := h.issuing
+	if want.Suite != kind.SuiteEdDSA {
+		key = h.ecdsa
+	}
+	method := h.did + "#" + key.ID
+	if want.Suite == kind.SuiteDisclosable {
+		return draft.SignDisclosable(key.Signer, vc.ProofInput{Key: key.Public, Method: method, Created: at}, want.Shown...)
+	}
+	return draft.Sign(key.Signer, method, at)
 }
 
 // signSDJWT makes an SD-JWT VC with all its disclosures.

@@ -16,7 +16,7 @@ var (
 	colourForm  = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 	segmentForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 	dotted      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9_-]+)+$`)
-	suites      = []string{"eddsa-rdfc-2022", "ecdsa-rdfc-2019", "ecdsa-sd-2023"}
+	suites      = []string{SuiteEdDSA, SuiteECDSA, SuiteDisclosable}
 	// levels are the attack potentials of ISO/IEC 18045 as OpenID4VCI names them.
 	levels = []string{"iso_18045_high", "iso_18045_moderate", "iso_18045_enhanced-basic", "iso_18045_basic"}
 	// reserved are the claims of an SD-JWT VC that are the issuer's to set, and what
@@ -142,7 +142,7 @@ func (k *Definition) checkPlaces() error {
 		if len(l.Types) == 0 {
 			return wrong("ldp_vc: types names one type at least")
 		}
-		if (len(l.Shown) > 0) != (l.Suite == "ecdsa-sd-2023") {
+		if (len(l.Shown) > 0) != (l.Suite == SuiteDisclosable) {
 			return wrong("ldp_vc: mandatory_pointers belong to ecdsa-sd-2023, which needs them")
 		}
 		for _, c := range l.Contexts {
@@ -164,8 +164,8 @@ func (k *Definition) checkPlaces() error {
 	if m := k.Formats.MDoc; m != nil && !dotted.MatchString(m.DocType) {
 		return wrong("mso_mdoc: doctype is a dotted name")
 	}
-	if c := k.Formats.Code; c != nil && (c.Version < 1 || c.Version > 40 || !slices.Contains([]string{"", "L", "M"}, c.Level)) {
-		return wrong("claim169: largest_version is 1 to 40, level is L or M")
+	if c := k.Formats.Code; c != nil && (c.Version < 1 || c.Version > 40 || !slices.Contains([]string{"", "L", "M"}, c.Level) || c.Millimetres < 0) {
+		return wrong("claim169: largest_version is 1 to 40, level is L or M, millimetres is not negative")
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ var derived = map[string][]string{
 	"region": {"region"}, "locality": {"city"}, "postal_code": {"postalCode"},
 	"address":   {"addressLine1", "addressLine2", "addressLine3", "city", "zone", "province", "region", "postalCode"},
 	"language":  {"fullName"},
-	"issued_on": nil, "expires_on": nil, "issuing_authority": nil,
+	"issued_on": nil, "expires_on": nil, "issuing_authority": nil, "issuing_country": nil,
 }
 
 const ageOver = "age_over_"

@@ -28,6 +28,13 @@ var Formats = []string{LDP, SDJWT, MDoc, Code}
 // suffixes end the identifier of a configuration; wallets know the first.
 var suffixes = map[string]string{LDP: "_ldp_vc", SDJWT: "_sd_jwt", MDoc: "_mdoc", Code: "_claim169"}
 
+// The suites of a W3C credential. The holder of one of the last may show a part of it.
+const (
+	SuiteEdDSA       = "eddsa-rdfc-2022"
+	SuiteECDSA       = "ecdsa-rdfc-2019"
+	SuiteDisclosable = "ecdsa-sd-2023"
+)
+
 // The purposes of a place in a status list.
 const (
 	Revocation = "revocation"
@@ -124,8 +131,9 @@ type InMDoc struct {
 
 // InCode is a printed code: claim 169.
 type InCode struct {
-	Version int    `json:"largest_version"` // of the QR code
-	Level   string `json:"level,omitempty"` // L or M; empty: M where it fits, else L
+	Version     int     `json:"largest_version"`       // of the QR code
+	Level       string  `json:"level,omitempty"`       // L or M; empty: L
+	Millimetres float64 `json:"millimetres,omitempty"` // of its edge with the quiet zone, at most; 0: any
 }
 
 const (

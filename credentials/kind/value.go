@@ -20,6 +20,7 @@ type Facts struct {
 	Who         registry.Identity
 	From, Until time.Time
 	Authority   string // who issues, in words
+	Country     string // that issues
 }
 
 // What a value can be besides text, a truth, a number, or JSON that stands for itself.
@@ -122,6 +123,8 @@ func (s Source) derive(f Facts) any {
 		return Date(f.Until.UTC().Format(time.DateOnly))
 	case "issuing_authority":
 		return unless(f.Authority == "", f.Authority)
+	case "issuing_country":
+		return unless(f.Country == "" || f.Country == "XX", f.Country)
 	case "language":
 		said := spoken(f.Who, "fullName", s.Language)
 		return unless(len(said) == 0 || said[0].Tag == "", said.tag())
