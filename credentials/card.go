@@ -57,5 +57,5 @@ func (i *Issuer) Assisted(ctx context.Context, e Errand) ([]byte, error) {
 	if e.Format != FormatQR {
 		return issued.Documents[0], nil
 	}
-	return qr.PNG(string(issued.Documents[0]), k.target().Level)
+	return qr.PNG(string(issued.Documents[0]), k.Target().Level)
 }

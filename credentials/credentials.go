@@ -18,6 +18,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/envelope"
+	"github.com/plinth-id/plinth/credentials/kind"
+	"github.com/plinth-id/plinth/credentials/scribe"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/attest"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -62,7 +64,8 @@ type Issuer struct {
 	Dialects *Dialects
 	apart    chan struct{} // connections outside of the pool
 	active   atomic.Pointer[kinds]
-	signing  atomic.Pointer[hand]
+	known    atomic.Pointer[[]*kind.Definition] // that were ever active
+	signing  atomic.Pointer[scribe.Hand]
 }
 
 // New makes an Issuer.
@@ -75,6 +78,8 @@ func New(c Config) (*Issuer, error) {
 	}
 	i := &Issuer{Config: c, Dialects: newDialects(), apart: make(chan struct{}, 2)}
 	i.active.Store(i.builtin())
+	known := kind.Builtin()
+	i.known.Store(&known)
 	return i, nil
 }
 
@@ -84,10 +89,10 @@ func (i *Issuer) ID() string { return strings.TrimSuffix(i.Config.Issuer.String(
 // at is an address below the issuer's.
 func (i *Issuer) at(path string) string { return i.ID() + path }
 
-// Sweep forgets what has expired.
+// Sweep sees which kinds are active now, and forgets what has expired.
 func (i *Issuer) Sweep(ctx context.Context) error {
 	now := i.Now()
-	return errors.Join(sweepNonces(ctx, i.Pool, now), sweepOffers(ctx, i.Pool, now), sweepDeferred(ctx, i.Pool, now), sweepQuota(ctx, i.Pool, now))
+	return errors.Join(i.Reload(ctx), sweepNonces(ctx, i.Pool, now), sweepOffers(ctx, i.Pool, now), sweepDeferred(ctx, i.Pool, now), sweepQuota(ctx, i.Pool, now))
 }
 
 // messages are the keys that wallets encrypt requests to.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/plinth-id/plinth/credentials/chain"
+	"github.com/plinth-id/plinth/credentials/scribe"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/web"
 )
@@ -14,10 +15,10 @@ import (
 func (i *Issuer) describing(r *web.Router) {
 	for path, door := range map[string]func(*gin.Context) error{
 		"/.well-known/jwt-vc-issuer" + strings.TrimSuffix(i.Config.Issuer.Path, "/"): i.getKeySet,
-		"/.well-known/plinth-trust.jwt": i.getSignedTrust,
-		chain.CRLPath:                   i.getCRL,
-		"/vct/:name":                    i.getType,
-		"/contexts/kinds/:name/:hash":   i.getKindContext,
+		"/.well-known/plinth-trust.jwt":                                              i.getSignedTrust,
+		chain.CRLPath:                                                                i.getCRL,
+		"/vct/:name":                                                                 i.getType,
+		"/contexts/kinds/:name/:hash":                                                i.getKindContext,
 	} {
 		r.Handle(http.MethodGet, path, web.Anyone, door, web.CORS())
 	}
@@ -59,7 +60,7 @@ func (i *Issuer) getType(c *gin.Context) error {
 	for _, d := range i.definitions() {
 		if d.Name == c.Param("name") && d.Formats.SDJWT != nil {
 			m := d.TypeMetadata()
-			m["vct"] = i.vct(d)
+			m["vct"] = scribe.TypeAddress(i.ID(), d)
 			cached(c)
 			return answer(c, http.StatusOK, m)
 		}

@@ -54,7 +54,7 @@ func (i *Issuer) statements(o order, who registry.Identity) []statement {
 	}
 	var all []statement
 	for _, holder := range holders {
-		all = append(all, statement{id: uuid.New(), who: who, holder: holder, from: from, until: i.until(o.kind, from)})
+		all = append(all, statement{ID: uuid.New(), Who: who, Holder: holder, From: from, Until: i.until(o.kind, from)})
 	}
 	return all
 }
@@ -76,7 +76,7 @@ func (i *Issuer) issue(ctx context.Context, o order) (Issued, error) {
 		return Issued{}, err
 	}
 	for n := range all {
-		all[n].entry = places[n]
+		all[n].Entry = places[n]
 	}
 	issued := Issued{Notification: uuid.NewString()}
 	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error { return i.intend(ctx, tx, o, all, issued.Notification) })
@@ -89,7 +89,7 @@ func (i *Issuer) issue(ctx context.Context, o order) (Issued, error) {
 		if err != nil {
 			return Issued{}, err
 		}
-		issued.IDs, issued.Documents = append(issued.IDs, s.id), append(issued.Documents, document)
+		issued.IDs, issued.Documents = append(issued.IDs, s.ID), append(issued.Documents, document)
 	}
 	failpoint.Hit(pointSigned)
 	return issued, postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error { return i.record(ctx, tx, o, issued) })
@@ -136,18 +136,18 @@ func (i *Issuer) count(ctx context.Context, tx pgx.Tx, o order, copies int) erro
 }
 
 func (i *Issuer) intendOne(ctx context.Context, tx pgx.Tx, o order, s statement, notification []byte) error {
-	sealed, err := i.Ring.Seal(keys.Identity, o.person[:], s.id[:])
+	sealed, err := i.Ring.Seal(keys.Identity, o.person[:], s.ID[:])
 	if err != nil {
 		return err
 	}
-	err = insertIssuance(ctx, tx, issuanceRow{ID: s.id, Configuration: o.kind.ID, PersonLookup: i.personLookup(o.person), PersonSealed: sealed,
-		Holder: s.holder.Thumbprint(), List: s.entry.List, Index: s.entry.Index, Notification: notification, Intended: i.Now(), Expires: s.until})
+	err = insertIssuance(ctx, tx, issuanceRow{ID: s.ID, Configuration: o.kind.ID, PersonLookup: i.personLookup(o.person), PersonSealed: sealed,
+		Holder: s.Holder.Thumbprint(), List: s.Entry.List, Index: s.Entry.Index, Notification: notification, Intended: i.Now(), Expires: s.Until})
 	if err != nil {
 		return err
 	}
 	details := map[string]string{"configuration": o.kind.ID}
 	maps.Copy(details, o.details)
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIntended, Person: o.person, Actor: o.actor, Subject: s.id.String(), Details: details})
+	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIntended, Person: o.person, Actor: o.actor, Subject: s.ID.String(), Details: details})
 }
 
 // record writes down what was signed, and ends the deferral that waited for it.

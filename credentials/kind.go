@@ -6,8 +6,7 @@ import (
 	"strings"
 
 	"github.com/plinth-id/plinth/credentials/kind"
-	"github.com/plinth-id/plinth/credentials/proof"
-	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/scribe"
 	"github.com/plinth-id/plinth/internal/fault"
 )
 
@@ -16,35 +15,7 @@ const NationalID = "national_id_ldp_vc"
 
 // Kind is a kind of credential in one format: what a credential configuration of the
 // metadata stands for.
-type Kind struct {
-	ID        string // of the configuration
-	Scope     string
-	Format    string        // as OpenID4VCI names it; claim169 is only printed
-	Bound     bool          // to a key of the holder
-	BatchSize int           // copies that one request may ask for
-	Daily     int           // copies that a person may be given in a day; 0: any number
-	Levels    *proof.Levels // of the attestation that keys must have; nil: none is needed
-	Approved  bool          // by an officer, each time
-	HAIP      bool          // for wallets of that profile only
-
-	Binding  []string       // how the holder's key is named
-	Metadata map[string]any // the other members of its entry in the metadata
-	Draft13  Draft13
-
-	Definition *kind.Definition
-	Version    int // of the definition; 0: built in
-	contexts   []string
-	known      vc.Contexts
-	vct        string
-}
-
-// Draft13 is a kind as wallets of draft 13 ask for it.
-type Draft13 struct {
-	Format   string
-	Types    []string // of W3C formats
-	Type     string   // vct or doctype of the others
-	Metadata map[string]any
-}
+type Kind = scribe.Kind
 
 // kinds are the active kinds by the configuration, as they were last read.
 type kinds map[string]Kind
@@ -52,7 +23,7 @@ type kinds map[string]Kind
 // expand makes the configurations of a definition.
 func (i *Issuer) expand(all kinds, d *kind.Definition, version int) error {
 	for _, format := range d.In() {
-		k, err := i.configure(d, format)
+		k, err := scribe.Configure(i.ID(), d, format)
 		if err != nil {
 			return err
 		}
@@ -60,31 +31,6 @@ func (i *Issuer) expand(all kinds, d *kind.Definition, version int) error {
 		all[k.ID] = k
 	}
 	return nil
-}
-
-// configure makes one configuration of a definition.
-func (i *Issuer) configure(d *kind.Definition, format string) (Kind, error) {
-	k := Kind{ID: d.Configuration(format), Scope: d.Scope, Format: format, Bound: d.Bound() && format != kind.Code, BatchSize: d.Batch, Daily: d.Daily,
-		Approved: d.Approval, HAIP: d.HAIP, Definition: d}
-	if a := d.Attestation; a != nil {
-		k.Levels = &proof.Levels{Storage: a.Storage, User: a.Users}
-	}
-	if d.Formats.SDJWT != nil {
-		k.vct = i.vct(d)
-	}
-	if d.Formats.LDP != nil {
-		identity, _ := vc.IdentityContext(i.ID())
-		k.contexts = append([]string{identity}, d.Formats.LDP.Contexts...)
-		if path := d.ContextPath(); path != "" {
-			var err error
-			if k.known, err = k.known.With(i.at(path), d.Context()); err != nil {
-				return Kind{}, err
-			}
-			k.contexts = append(k.contexts, i.at(path))
-		}
-	}
-	k.describe()
-	return k, nil
 }
 
 // builtin are the kinds of a deployment that has set up none of its own.
@@ -121,9 +67,9 @@ func (i *Issuer) kinds() []Kind {
 	return all
 }
 
-// definitions are those that were ever active, the active ones first.
+// definitions are those that were ever active, the newest of each kind first.
 func (i *Issuer) definitions() []*kind.Definition {
-	return nil
+	return *i.known.Load()
 }
 
 // kindOf finds a kind by its name, by its scope or, as the metadata has it, by its
@@ -150,14 +96,6 @@ func (i *Issuer) kindOf(name, format string) (Kind, error) {
 	}
 	return Kind{}, fault.New(fault.Invalid, "This credential is not issued in this format.").Named("unknown-format").
 		At("format", "is one of: "+strings.Join(formats, ", "))
-}
-
-// vct is the type of an SD-JWT VC. Below our own address its metadata is found.
-func (i *Issuer) vct(d *kind.Definition) string {
-	if d.Formats.SDJWT.VCT != "" {
-		return d.Formats.SDJWT.VCT
-	}
-	return i.at("/vct/" + d.Name)
 }
 
 // Scopes says which configurations a scope of an authorization request asks for: a

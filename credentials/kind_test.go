@@ -98,9 +98,9 @@ func TestOneKindIsIssuedInEveryFormat(t *testing.T) {
 
 	raw, _ = h.fetched(t, "proof_of_age_ldp_vc")
 	k, _ := h.kind("proof_of_age_ldp_vc")
-	shown, err := vc.Disclose(raw, k.known, "/credentialSubject/ageOver18")
+	shown, err := vc.Disclose(raw, k.Known, "/credentialSubject/ageOver18")
 	must(t, err)
-	credential, err := vc.Verify(t.Context(), shown, vc.VerifyOptions{Keys: h.resolve(t), Contexts: k.known, Now: h.now})
+	credential, err := vc.Verify(t.Context(), shown, vc.VerifyOptions{Keys: h.resolve(t), Contexts: k.Known, Now: h.now})
 	must(t, err)
 	if credential.Claims["ageOver18"] != true || len(credential.Claims) != 1 {
 		t.Errorf("got %v, want that she is of age and nothing else", credential.Claims)
@@ -152,7 +152,7 @@ func TestEveryKindStandsInTheMetadata(t *testing.T) {
 		t.Errorf("got %v, want both keys", did)
 	}
 	k, _ := h.kind("proof_of_age_ldp_vc")
-	got, context := ask(t, "GET", k.contexts[1], "", "")
+	got, context := ask(t, "GET", k.Contexts[1], "", "")
 	if !strings.HasPrefix(got.Header.Get("Content-Type"), "application/ld+json") || context["@context"] == nil {
 		t.Errorf("got %s %v, want the context of the kind", got.Header.Get("Content-Type"), context)
 	}

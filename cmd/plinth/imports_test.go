@@ -35,6 +35,8 @@ var mayImport = []struct {
 	{"registry/...", []string{"internal/...", "templates", "registry", "biometrics/..."}},
 	{"oidc/...", []string{"internal/...", "templates", "registry", "registry/auth", "registry/partner", "oidc/..."}},
 	{"credentials/chain", []string{"internal/...", "credentials/vc/..."}},
+	{"credentials/scribe", []string{"internal/...", "registry", "credentials/..."}},
+	{"credentials/shelf", []string{"internal/...", "credentials/kind"}},
 	{"credentials/kind", []string{"registry", "credentials/vc/...", "credentials/qr"}},
 	{"credentials/verifier", []string{"internal/...", "templates", "credentials/vc", "credentials/qr"}},
 	{"credentials", []string{"internal/...", "templates", "registry", "registry/auth", "credentials/..."}},

@@ -29,3 +29,13 @@ func Builtin() []*Definition {
 	}
 	return slices.Clip(all)
 }
+
+// BuiltinDocument is the document of a built-in kind, to begin one's own with; nil:
+// there is none of that name.
+func BuiltinDocument(name string) []byte {
+	raw, err := builtin.ReadFile("builtin/" + name + ".json")
+	if err != nil {
+		return nil
+	}
+	return raw
+}

@@ -1,4 +1,4 @@
-package credentials
+package scribe
 
 import (
 	"github.com/plinth-id/plinth/credentials/kind"
@@ -23,11 +23,11 @@ func (k *Kind) describe() {
 		k.Binding = []string{"did:key", "did:jwk", "jwk"}
 		k.Draft13.Types = append([]string{vc.TypeCredential}, d.Formats.LDP.Types...)
 		both("credential_signing_alg_values_supported", []string{d.Formats.LDP.Suite})
-		both("credential_definition", map[string]any{"@context": append([]string{vc.ContextV2}, k.contexts...), "type": k.Draft13.Types})
+		both("credential_definition", map[string]any{"@context": append([]string{vc.ContextV2}, k.Contexts...), "type": k.Draft13.Types})
 	case kind.SDJWT:
-		k.Binding, k.Draft13.Format, k.Draft13.Type = []string{"jwk"}, "vc+sd-jwt", k.vct
+		k.Binding, k.Draft13.Format, k.Draft13.Type = []string{"jwk"}, "vc+sd-jwt", k.Type
 		both("credential_signing_alg_values_supported", []string{algorithmJOSE})
-		both("vct", k.vct)
+		both("vct", k.Type)
 	case kind.MDoc:
 		k.Binding, k.Draft13.Type = []string{"cose_key", "jwk"}, d.Formats.MDoc.DocType
 		m["credential_signing_alg_values_supported"], older["credential_signing_alg_values_supported"] = []int{algorithmCOSE}, []string{algorithmJOSE}

@@ -1,4 +1,4 @@
-package credentials
+package scribe
 
 import (
 	"bytes"
@@ -26,31 +26,31 @@ const (
 )
 
 // signCode writes claim 169: with the face, as finely as there is room for it.
-func (h *hand) signCode(k Kind, s statement, facts kind.Facts) ([]byte, error) {
+func (h *Hand) signCode(k Kind, s Statement, facts kind.Facts) ([]byte, error) {
 	text, _, err := h.writeCode(k, s, facts)
 	return []byte(text), err
 }
 
 // writeCode is signCode, with what the text becomes on paper.
-func (h *hand) writeCode(k Kind, s statement, facts kind.Facts) (string, qr.Plan, error) {
+func (h *Hand) writeCode(k Kind, s Statement, facts kind.Facts) (string, qr.Plan, error) {
 	identity, portrait, err := k.Definition.Printed(facts)
 	if err != nil {
 		return "", qr.Plan{}, err
 	}
-	paper := qr.Paper{Identity: identity, Target: k.target(), Claims: qr.Claims{Issuer: h.id, IssuedAt: s.from, NotBefore: s.from, ExpiresAt: s.until}}
+	paper := qr.Paper{Identity: identity, Target: k.Target(), Claims: qr.Claims{Issuer: h.Base, IssuedAt: s.From, NotBefore: s.From, ExpiresAt: s.Until}}
 	if len(k.Definition.Status) > 0 {
-		paper.Claims.Status = &qr.Status{Index: s.entry.Index, URI: s.entry.URL}
+		paper.Claims.Status = &qr.Status{Index: s.Entry.Index, URI: s.Entry.URL}
 	}
 	if full := readPortrait(portrait); full != nil {
 		small := image.NewGray(image.Rect(0, 0, faceWidth, faceHeight))
 		scale.CatmullRom.Scale(small, small.Bounds(), full, middle(full.Bounds()), draw.Src, nil)
 		paper.Face = small
 	}
-	return paper.Encode(h.issuing.Signer, []byte(h.issuing.ID))
+	return paper.Encode(h.Ed25519.Signer, []byte(h.Ed25519.ID))
 }
 
-// target is what a code of this kind has to fit.
-func (k Kind) target() qr.Target {
+// Target is what a code of this kind has to fit.
+func (k Kind) Target() qr.Target {
 	t := qr.Target{Level: qr.Low, Version: k.Definition.Formats.Code.Version, Millimetres: k.Definition.Formats.Code.Millimetres}
 	if k.Definition.Formats.Code.Level == "M" {
 		t.Level = qr.Medium
