@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -56,6 +57,7 @@ type Tokens struct {
 type Issuer struct {
 	Config
 	Dialects *Dialects
+	active   atomic.Pointer[kinds]
 	apart    chan struct{} // connections outside of the pool
 }
 
@@ -67,7 +69,9 @@ func New(c Config) (*Issuer, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Issuer{Config: c, Dialects: newDialects(), apart: make(chan struct{}, 2)}, nil
+	i := &Issuer{Config: c, Dialects: newDialects(), apart: make(chan struct{}, 2)}
+	i.active.Store(i.builtin())
+	return i, nil
 }
 
 // ID is the credential issuer identifier.

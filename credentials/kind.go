@@ -1,6 +1,9 @@
 package credentials
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/plinth-id/plinth/credentials/proof"
 	"github.com/plinth-id/plinth/credentials/vc"
 )
@@ -38,13 +41,16 @@ type Draft13 struct {
 // configuration: it is the CredentialScopes of oidc.Config.
 func Scopes() map[string]string { return map[string]string{"national_id": NationalID} }
 
-// kinds are those that can be issued.
-func (i *Issuer) kinds() []Kind {
+// kinds are the active kinds by the configuration.
+type kinds map[string]Kind
+
+// builtin are the kinds of a deployment that has set up none of its own.
+func (i *Issuer) builtin() *kinds {
 	context, _ := vc.IdentityContext(i.ID())
 	definition := map[string]any{"@context": []string{vc.ContextV2, context}, "type": []string{vc.TypeCredential, vc.TypeNationalID}}
 	suites := []string{"eddsa-rdfc-2022"}
 	names := inEveryLanguage("offer.card")
-	return []Kind{{
+	return &kinds{NationalID: {
 		ID: NationalID, Scope: "national_id", Format: "ldp_vc", Bound: true, BatchSize: 20, Daily: 100, Reuse: "once_only",
 		Binding: []string{"did:key", "did:jwk", "jwk"},
 		Metadata: map[string]any{"credential_signing_alg_values_supported": suites, "credential_definition": definition,
@@ -55,14 +61,19 @@ func (i *Issuer) kinds() []Kind {
 	}}
 }
 
+// kinds are all that wallets may ask for, in the order of their names.
+func (i *Issuer) kinds() []Kind {
+	var all []Kind
+	for _, id := range slices.Sorted(maps.Keys(*i.active.Load())) {
+		all = append(all, (*i.active.Load())[id])
+	}
+	return all
+}
+
 // kind finds one by its configuration id.
 func (i *Issuer) kind(id string) (Kind, bool) {
-	for _, k := range i.kinds() {
-		if k.ID == id {
-			return k, true
-		}
-	}
-	return Kind{}, false
+	k, ok := (*i.active.Load())[id]
+	return k, ok
 }
 
 // HAIP tells whether a configuration is for wallets of that profile alone.
