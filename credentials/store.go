@@ -175,5 +175,5 @@ func notified(ctx context.Context, db postgres.DB, notification []byte, person [
 	if err != nil {
 		return false, fmt.Errorf("recording a notification: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return tag.RowsAffected() > 0, nil
 }
