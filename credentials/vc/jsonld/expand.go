@@ -269,6 +269,9 @@ func literal(content any, value map[string]any) (rdf.Term, error) {
 	return Scalar(content, datatype)
 }
 
+// Directed begins the datatypes of texts with a direction.
+const Directed = "https://www.w3.org/ns/i18n#"
+
 // Tagged is a text with its language or its direction. The direction goes into the
 // datatype (JSON-LD 1.1, i18n-datatype), as the suites of others do it.
 func Tagged(text, tag, direction string) (rdf.Term, error) {
@@ -276,7 +279,7 @@ func Tagged(text, tag, direction string) (rdf.Term, error) {
 		return rdf.Term{}, fmt.Errorf("%w: not a language or a direction", ErrMalformed)
 	}
 	if direction != "" {
-		return rdf.Literal(text, "https://www.w3.org/ns/i18n#"+strings.ToLower(tag)+"_"+direction), nil
+		return rdf.Literal(text, Directed+strings.ToLower(tag)+"_"+direction), nil
 	}
 	return rdf.Text(text, tag), nil
 }
