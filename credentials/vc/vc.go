@@ -12,6 +12,7 @@ import (
 	"errors"
 
 	"github.com/plinth-id/plinth/credentials/vc/jsonld"
+	"github.com/plinth-id/plinth/credentials/vc/shape"
 )
 
 // What a document can be refused for. The errors of this package wrap one of them
@@ -29,7 +30,7 @@ var (
 	ErrExpired       = errors.New("vc: expired")
 	ErrMalformedKey  = errors.New("vc: not a key or an identifier that is understood")
 	ErrAudience      = errors.New("vc: made for somebody else or for another request")
-	ErrShape         = errors.New("vc: not of the shape that was made for its kind")
+	ErrShape         = shape.ErrShape
 	ErrStale         = errors.New("vc: older than what is known already")
 )
 
