@@ -1,7 +1,23 @@
 package qr
 
-import (
-	"fmt"
+import "fmt"
+
+// Level is how much of a code may be damaged before it cannot be read.
+type Level int
+
+// The levels: 7, 15, 25 and 30 per cent. Low is for screens and laminated cards,
+// Medium for paper.
+const (
+	Low Level = iota
+	Medium
+	Quartile
+	High
+)
+
+// What a QR code of version 40 holds at each level.
+var (
+	alphanumeric = [...]int{4296, 3391, 2420, 1852}
+	octets       = [...]int{2953, 2331, 1663, 1273}
 )
 
 // Reading tells how well phones read a code of some size, as Inji found with its
