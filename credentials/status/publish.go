@@ -46,6 +46,9 @@ type edition struct {
 
 // List gives a list, signed, as it is now.
 func (p *Publisher) List(ctx context.Context, list int64, form string) (Edition, error) {
+	if purposes[form] == Valid {
+		return Edition{}, errNoList
+	}
 	now := p.Now()
 	current, known, err := state(ctx, p.Pool, list)
 	if err != nil {

@@ -49,7 +49,8 @@ func (s *Signer) Sign(in SignInput) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, err
 	}
-	if err := issuable(document, e.presentation()); err != nil {
+	by, err := issuable(document, e.presentation())
+	if err != nil {
 		return Envelope{}, err
 	}
 	inside := "vc"
@@ -60,6 +61,11 @@ func (s *Signer) Sign(in SignInput) (Envelope, error) {
 	case CredentialCOSE, PresentationCOSE:
 		return s.cose(in.MediaType, inside, payload)
 	case CredentialSDJWT, PresentationSDJWT:
+		if _, given := document["iss"]; !given && by != "" {
+			// In the clear, so that verifiers find the key even where the document's own
+			// name is kept back.
+			document["iss"] = by
+		}
 		return s.selective(in, inside, document)
 	case CredentialJWT, PresentationJWT:
 	default:
@@ -102,21 +108,18 @@ var properties = []string{
 
 // issuable refuses to sign what verifiers would refuse, and a credential with claims
 // outside of its subject: a reader passes them over.
-func issuable(document map[string]any, presentation bool) error {
+func issuable(document map[string]any, presentation bool) (by string, err error) {
 	d, err := read(document, presentation)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if _, err := signer(document, d.By); err != nil {
-		return err
-	}
-	if presentation {
-		return nil
+	if by, err = signer(document, d.By); err != nil || presentation {
+		return by, err
 	}
 	for name := range document {
 		if !slices.Contains(properties, name) {
-			return fmt.Errorf("%w: a property that the data model does not give a credential", ErrUnsupported)
+			return "", fmt.Errorf("%w: a property that the data model does not give a credential", ErrUnsupported)
 		}
 	}
-	return nil
+	return by, nil
 }
