@@ -53,6 +53,9 @@ func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {
 		case err != nil:
 			verdict.add("status", Undetermined, "status_refused")
 			return
+		case set && at.purpose == "suspension":
+			verdict.add("status", Fail, "suspended")
+			return
 		case set:
 			verdict.add("status", Fail, "revoked")
 			return
