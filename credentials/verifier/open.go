@@ -25,7 +25,13 @@ const (
 type shown struct {
 	format      string
 	issuer      string
-	claims      map[string]any
+	id          string         // of the credential, by its issuer
+	claims      map[string]any // for people: about the subject
+	root        any            // as a query sees it, from the root of the credential
+	types       []string
+	authorities map[string][]string
+	holder      string   // how the holder's proof ended; empty: none was asked for
+	confirmed   []string // of the transactions
 	from, until time.Time
 	timing      error
 	status      []place
@@ -40,6 +46,9 @@ type place struct {
 
 // open finds the credential in a text and checks its signature.
 func (v *Verifier) open(ctx context.Context, text []byte) (shown, error) {
+	if s, err := v.openToken(ctx, text); !errors.Is(err, errNothing) {
+		return s, err
+	}
 	kind, document := qr.Detect(string(text))
 	switch kind {
 	case qr.KindJSON:
@@ -147,34 +156,4 @@ func dashed(date string) string {
 		return date
 	}
 	return date[:4] + "-" + date[4:6] + "-" + date[6:]
-}
-
-// judge writes down what the signature came to, and tells whether it is good.
-func (v *Verdict) judge(err error) bool {
-	is := func(any ...error) bool {
-		for _, each := range any {
-			if errors.Is(err, each) {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case err == nil:
-		v.add("format", Pass, "well_formed")
-		v.add("issuer", Pass, "issuer_trusted")
-		v.add("signature", Pass, "signature_good")
-		return true
-	case is(vc.ErrUnknownKey, qr.ErrUnknownKey):
-		v.add("format", Pass, "well_formed")
-		v.add("issuer", Undetermined, "issuer_untrusted")
-	case is(vc.ErrSignature, qr.ErrSignature, vc.ErrForeignKey, qr.ErrUnsigned):
-		v.add("format", Pass, "well_formed")
-		v.add("signature", Fail, "signature_bad")
-	case is(vc.ErrUnsupported, qr.ErrUnsupported, qr.ErrEncrypted):
-		v.add("format", Undetermined, "unsupported")
-	default:
-		v.add("format", Fail, "malformed")
-	}
-	return false
 }

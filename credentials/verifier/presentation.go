@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/vc/dcql"
 )
 
@@ -37,10 +38,20 @@ type Presented struct {
 
 // Place is where the status of a credential is published.
 type Place struct {
-	Purpose string `json:"purpose"`
+	Purpose string `json:"purpose,omitempty"`
 	List    string `json:"list"`
 	Index   int    `json:"index"`
 }
+
+// How a holder's proof can end.
+const (
+	holderProved       = "holder_proved"
+	holderNotAsked     = "holder_not_asked"
+	holderUnproved     = "holder_unproved"
+	holderMismatch     = "holder_mismatch"
+	requestMismatch    = "request_mismatch"
+	transactionMissing = "transaction_missing"
+)
 
 // Present judges one presentation.
 func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
@@ -49,11 +60,8 @@ func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
 	if !verdict.judge(err) {
 		return Presented{Verdict: verdict.conclude(p.Policy)}
 	}
-	verdict.Issuer = s.issuer
-	if !verdict.holder(s.holder) {
-		return Presented{Verdict: verdict.conclude(p.Policy)}
-	}
-	verdict.Claims = s.claims
+	verdict.Issuer, verdict.Claims = s.issuer, s.claims
+	verdict.add("holder", Pass, s.holder)
 	verdict.period(s)
 	v.status(ctx, &verdict, s)
 	presented := Presented{Verdict: verdict.conclude(p.Policy), ID: s.id, Good: true, Confirmed: s.confirmed,
@@ -64,22 +72,17 @@ func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
 	return presented
 }
 
-// holder writes down how the holder's proof ended, and tells whether it is good
-// enough for what was asked.
-func (v *Verdict) holder(code string) bool {
-	result := Fail
-	if code == holderProved || code == holderNotAsked {
-		result = Pass
+// openPresentation checks the signatures of the issuer and of the holder.
+func (v *Verifier) openPresentation(ctx context.Context, p Presentation) (shown, error) {
+	var text string
+	if err := json.Unmarshal(p.Raw, &text); err != nil && p.Format != dcql.FormatLDP {
+		return shown{}, vc.ErrMalformed
 	}
-	v.add("holder", result, code)
-	return result == Pass
+	switch p.Format {
+	case dcql.FormatSDJWT:
+		return v.openSDJWT(ctx, text, &p.Binding)
+	case dcql.FormatMdoc:
+		return v.openResponse(text, p.Binding)
+	}
+	return shown{}, vc.ErrUnsupported
 }
-
-// How a holder's proof can end.
-const (
-	holderProved    = "holder_proved"
-	holderNotAsked  = "holder_not_asked"
-	holderUnproved  = "holder_unproved"
-	holderMismatch  = "holder_mismatch"
-	requestMismatch = "request_mismatch"
-)

@@ -28,7 +28,10 @@ var (
 
 // judged are the purposes of a list whose bit takes a credential out of use; the
 // bits of others say nothing about that.
-var judged = []string{"revocation", "suspension"}
+var judged = []string{"revocation", "suspension", tokenStatus}
+
+// tokenStatus marks a place in a Token Status List, where one value tells both.
+const tokenStatus = "token"
 
 // status looks the credential up in its issuer's status lists.
 func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plinth-id/plinth/credentials/vc/dcql"
+	"github.com/plinth-id/plinth/credentials/vc/mdoc"
 	"github.com/plinth-id/plinth/credentials/verifier"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -157,10 +158,10 @@ func (a asked) binding(origin string) (verifier.Binding, error) {
 	b := verifier.Binding{Nonce: a.Nonce, Audience: a.ClientID}
 	if a.overAPI() {
 		b.Audience = "origin:" + origin
-		b.Transcript, err = verifier.TranscriptOfOrigin(origin, a.Nonce, thumbprint)
+		b.Transcript, err = mdoc.DCAPITranscript(origin, a.Nonce, thumbprint)
 		return b, err
 	}
-	b.Transcript, err = verifier.TranscriptOfRedirect(a.ClientID, a.Nonce, a.ResponseURI, thumbprint)
+	b.Transcript, err = mdoc.RedirectTranscript(a.ClientID, a.Nonce, a.ResponseURI, thumbprint)
 	return b, err
 }
 

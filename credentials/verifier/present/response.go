@@ -102,9 +102,18 @@ func (a asked) declined(r *response) error {
 
 func equal(got, want string) bool { return subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1 }
 
-// unseal decrypts an answer. The header must say what we asked for: the key of this
-// request, one of our algorithms, and no compression.
+// unseal decrypts an answer by the key of this request.
 func (a asked) unseal(sealed string) (map[string]json.RawMessage, error) {
+	key, err := a.key()
+	if err != nil {
+		return nil, err
+	}
+	return unsealBy(sealed, key)
+}
+
+// unsealBy decrypts an answer. The header must say what we asked for: this key, one of
+// our algorithms, and no compression.
+func unsealBy(sealed string, key jose.JSONWebKey) (map[string]json.RawMessage, error) {
 	head, _, ok := strings.Cut(sealed, ".")
 	rawHead, err := base64.RawURLEncoding.DecodeString(head)
 	if !ok || err != nil || len(rawHead) > 4096 {
@@ -115,10 +124,6 @@ func (a asked) unseal(sealed string) (map[string]json.RawMessage, error) {
 		Zip  json.RawMessage `json:"zip"`
 		Crit json.RawMessage `json:"crit"`
 		Cty  string          `json:"cty"`
-	}
-	key, err := a.key()
-	if err != nil {
-		return nil, err
 	}
 	if json.Unmarshal(rawHead, &header) != nil || header.Kid != key.KeyID || header.Zip != nil || header.Crit != nil || strings.EqualFold(header.Cty, "jwt") {
 		return nil, errSealed
