@@ -27,6 +27,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/vc/jws"
 	"github.com/plinth-id/plinth/credentials/vc/mdoc"
 	"github.com/plinth-id/plinth/credentials/vc/sdjwt"
 	"github.com/plinth-id/plinth/credentials/verifier"
@@ -229,7 +230,9 @@ func sealingKey(claims map[string]any) (jose.JSONWebKey, bool) {
 
 func (w *world) sdJWT(a wallet) string {
 	p := must(w.card.Choose(a.show))
-	return must(must(p.Bind(sdjwt.Occasion{Audience: a.audience, Nonce: a.nonce, At: a.at, Transaction: a.transaction})).Sign(a.key))
+	unbound := must(p.Bind(sdjwt.Occasion{Audience: a.audience, Nonce: a.nonce, At: a.at, Transaction: a.transaction}))
+	// By hand, since no key but the holder's is let sign.
+	return p.String() + string(jws.Join(unbound.Input(), must(jws.SignInput(a.key, unbound.Input()))))
 }
 
 func (w *world) mdoc(a wallet, session mdoc.Transcript) string {
