@@ -45,7 +45,7 @@ var mayImport = []struct {
 // onlyIn confines libraries that would otherwise spread.
 var onlyIn = map[string]string{
 	"github.com/ory/fosite":        "oidc",
-	"github.com/piprate/json-gold": "credentials/vc",
+	"github.com/piprate/json-gold": "credentials/vc/jsonld",
 }
 
 // searchers may compare one person with all: enrolment, an ABIS of its own (which no
