@@ -29,12 +29,22 @@ func isAny(err error, some []error) bool {
 	return false
 }
 
+// heldError says how the proof of a presentation failed, before the credential in it
+// was looked at.
+type heldError struct{ code string }
+
+func (e heldError) Error() string { return "the holder's proof: " + e.code }
+
 // judge writes down what the signatures came to, and tells whether they are good.
 func (v *Verdict) judge(err error) bool {
+	var held heldError
 	switch {
 	case err == nil:
 		v.signed()
 		return true
+	case errors.As(err, &held):
+		v.add("format", Pass, "well_formed")
+		v.add("holder", Fail, held.code)
 	case isAny(err, otherHolder):
 		v.unheld(holderMismatch)
 	case isAny(err, otherAsker):

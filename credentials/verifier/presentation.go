@@ -74,8 +74,11 @@ func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
 
 // openPresentation checks the signatures of the issuer and of the holder.
 func (v *Verifier) openPresentation(ctx context.Context, p Presentation) (shown, error) {
+	if p.Format == dcql.FormatLDP {
+		return v.openLDP(ctx, p.Raw, p.Binding)
+	}
 	var text string
-	if err := json.Unmarshal(p.Raw, &text); err != nil && p.Format != dcql.FormatLDP {
+	if json.Unmarshal(p.Raw, &text) != nil {
 		return shown{}, vc.ErrMalformed
 	}
 	switch p.Format {
@@ -83,6 +86,8 @@ func (v *Verifier) openPresentation(ctx context.Context, p Presentation) (shown,
 		return v.openSDJWT(ctx, text, &p.Binding)
 	case dcql.FormatMdoc:
 		return v.openResponse(text, p.Binding)
+	case dcql.FormatJWT:
+		return v.openJWT(ctx, text, p.Binding)
 	}
 	return shown{}, vc.ErrUnsupported
 }

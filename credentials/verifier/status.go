@@ -90,7 +90,7 @@ func (v *Verifier) isSet(ctx context.Context, issuer string, at place) (bool, er
 	// Whoever else signs it could bring back what this issuer revoked.
 	case !sameIssuer(held.issuer, issuer), held.address != at.list:
 		return false, fmt.Errorf("%w: it is another's", errRefused)
-	case !slices.Contains(held.purposes, at.purpose):
+	case !slices.Contains(held.purposes, at.purpose) && (at.purpose != tokenStatus || !slices.Contains(held.purposes, "revocation")):
 		return false, fmt.Errorf("%w: it serves another purpose", errRefused)
 	case at.index < 0 || at.index >= len(held.bits)*8:
 		return false, errOutOfRange
