@@ -29,7 +29,7 @@ func (v *Verifier) openResponse(text string, b Binding) (shown, error) {
 	if len(documents) != 1 {
 		return shown{}, fmt.Errorf("%w: one document was asked for", mdoc.ErrMalformed)
 	}
-	s := openDocument(documents[0])
+	s := v.openDocument(documents[0])
 	s.timing, s.holder = timing, holderProved
 	return s, nil
 }
@@ -44,7 +44,7 @@ func (v *Verifier) openMdoc(raw []byte) (shown, error) {
 	if err != nil {
 		return shown{format: dcql.FormatMdoc}, err
 	}
-	s := openDocument(d)
+	s := v.openDocument(d)
 	s.timing = timing
 	return s, nil
 }
@@ -53,11 +53,9 @@ func (v *Verifier) mdocTrust() mdoc.VerifyOptions {
 	return mdoc.VerifyOptions{Anchors: v.anchors(), Now: v.Now}
 }
 
-func openDocument(d mdoc.Verified) shown {
+func (v *Verifier) openDocument(d mdoc.Verified) shown {
 	s := shown{format: dcql.FormatMdoc, types: []string{d.DocType}, authorities: authorities(d.Chain), from: d.ValidFrom, until: d.ValidUntil}
-	if len(d.Chain) > 0 {
-		s.issuer = d.Chain[0].Subject.String()
-	}
+	s.issuer, _ = v.certified(d.Chain)
 	root := map[string]any{}
 	s.claims = map[string]any{}
 	for space, elements := range d.NameSpaces() {

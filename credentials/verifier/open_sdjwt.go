@@ -36,6 +36,10 @@ func (v *Verifier) openSDJWT(ctx context.Context, text string, b *Binding) (show
 		return s, err
 	}
 	s.issuer, s.root, s.types, s.authorities = c.Issuer, c.Claims, append([]string{c.Type}, c.AlsoTypes...), authorities(c.Chain)
+	// A certificate speaks for the issuer on the list; a name in the token may be another's.
+	if issuer, ok := v.certified(c.Chain); ok && !sameIssuer(issuer, c.Issuer) {
+		s.issuer = issuer
+	}
 	s.from, s.until = c.Times.NotBefore, c.Times.Expires
 	s.id, _ = c.Claims["jti"].(string)
 	s.claims = map[string]any{}
@@ -67,10 +71,25 @@ func (v *Verifier) jwsTrust() jws.Trust {
 }
 
 func (v *Verifier) anchors() []*x509.Certificate {
-	if v.Anchors == nil {
-		return nil
+	var all []*x509.Certificate
+	for _, anchor := range v.Trust().Anchors() {
+		all = append(all, anchor.Certificate)
 	}
-	return v.Anchors()
+	return all
+}
+
+// certified is the issuer on the trust list whose authority has certified a chain.
+func (v *Verifier) certified(chain []*x509.Certificate) (string, bool) {
+	if len(chain) == 0 {
+		return "", false
+	}
+	last := chain[len(chain)-1]
+	for _, anchor := range v.Trust().Anchors() {
+		if last.Equal(anchor.Certificate) || last.CheckSignatureFrom(anchor.Certificate) == nil {
+			return anchor.Issuer.ID, true
+		}
+	}
+	return "", false
 }
 
 // issuerKey finds a key of an issuer, which may name itself by its address or by its

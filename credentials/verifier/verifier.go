@@ -5,7 +5,6 @@ package verifier
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"runtime"
 	"time"
@@ -16,11 +15,10 @@ import (
 
 // Config is what a Verifier works with.
 type Config struct {
-	Trust   func() vc.TrustList                                       // the issuers that are believed now: their keys change
-	Status  func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
-	Anchors func() []*x509.Certificate                                // of authorities whose document signers are believed; nil: none
-	Policy  Policy                                                    // of checks that name none
-	Now     func() time.Time                                          // nil means time.Now
+	Trust  func() vc.TrustList                                       // the issuers that are believed now: their keys change
+	Status func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
+	Policy Policy                                                    // of checks that name none
+	Now    func() time.Time                                          // nil means time.Now
 }
 
 // Verifier judges credentials.

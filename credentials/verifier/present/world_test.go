@@ -89,12 +89,12 @@ func certificate(key *ecdsa.PrivateKey) []*x509.Certificate {
 func newWorld(t *testing.T, change func(*Config)) *world {
 	t.Helper()
 	w := &world{issuer: p256(), holder: p256(), time: noon}
-	list := vc.TrustList{Issuers: []vc.TrustedIssuer{{ID: must(vc.DIDWeb(issuer)), Name: "Example",
-		Keys: []vc.TrustedKey{{ID: must(vc.DIDWeb(issuer)) + "#1", PublicKeyMultibase: must(vc.Multikey(w.issuer.Public()))}}}}}
 	ca := mdoc.Authority{Signer: p256()}
 	ca.Certificate = must(mdoc.NewIACA(mdoc.Root{CommonName: "Utopia IACA", Organization: "Tests", Country: "UT", Contact: "pki@id.example.org",
 		CRL: "https://id.example.org/iaca.crl", From: noon.AddDate(-1, 0, 0), Until: noon.AddDate(9, 0, 0)}, ca.Signer))
-	judge := must(verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Anchors: func() []*x509.Certificate { return []*x509.Certificate{ca.Certificate} }, Now: w.now}))
+	list := vc.TrustList{Issuers: []vc.TrustedIssuer{{ID: must(vc.DIDWeb(issuer)), Name: "Example",
+		Keys: []vc.TrustedKey{{ID: must(vc.DIDWeb(issuer)) + "#1", PublicKeyMultibase: must(vc.Multikey(w.issuer.Public()))}}, X509: [][]byte{ca.Certificate.Raw}}}}
+	judge := must(verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Now: w.now}))
 	pool := pgtest.Pool(t)
 	key := p256()
 	c := Config{Pool: pool, Ring: must(keys.Open(t.Context(), pool, must(rootKey()))), Verifier: judge, Public: must(url.Parse(base)), Signer: key, Chain: certificate(key),
