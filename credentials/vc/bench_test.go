@@ -1,6 +1,7 @@
 package vc
 
 import (
+	"crypto/elliptic"
 	"syscall"
 	"testing"
 	"time"
@@ -41,6 +42,53 @@ func BenchmarkVerifyAny(b *testing.B) {
 	document := signed(b, amina())
 	perCPUSecond(b, func() error {
 		_, err := Verify(b.Context(), document, options())
+		return err
+	})
+}
+
+func BenchmarkSignShape(b *testing.B) {
+	shape, err := NewShape(amina())
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := amina()
+	perCPUSecond(b, func() error {
+		draft, err := shape.Draft(d)
+		if err == nil {
+			_, err = draft.Sign(issuerKey, issuerVM, noon)
+		}
+		return err
+	})
+}
+
+func BenchmarkSignAnyP256(b *testing.B) {
+	key := p256Key(b, elliptic.P256())
+	document := signed(b, amina())
+	perCPUSecond(b, func() error {
+		draft, err := ParseDraft(document, Contexts{})
+		if err == nil {
+			_, err = draft.Sign(key, issuerVM, noon)
+		}
+		return err
+	})
+}
+
+func BenchmarkVerifyDisclosed(b *testing.B) {
+	shown, err := Disclose(disclosable(b, amina()), Contexts{}, "/credentialSubject/birthDate")
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := optionsFor(p256Key(b, elliptic.P256()).Public())
+	perCPUSecond(b, func() error {
+		_, err := Verify(b.Context(), shown, o)
+		return err
+	})
+}
+
+func BenchmarkVerifyPresentation(b *testing.B) {
+	document := presented(b, holderKey, asIs)
+	perCPUSecond(b, func() error {
+		_, err := VerifyPresentation(b.Context(), document, asked())
 		return err
 	})
 }

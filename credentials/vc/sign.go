@@ -129,8 +129,19 @@ func (p Pending) finish(value string) (Signed, error) {
 		proof = append(slices.Clone(p.draft.proofs), config)
 	}
 	raw, err := marshal(proof)
+	if err != nil {
+		return Signed{}, err
+	}
 	document = append(document[:len(document)-1], `,"proof":`...)
-	return Signed{document: append(append(document, raw...), '}')}, err
+	document = append(append(document, raw...), '}')
+	bounds := credentialBounds
+	if p.draft.purpose == purposeAuth {
+		bounds = presentationBounds
+	}
+	if len(document) > bounds.Bytes {
+		return Signed{}, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(document), bounds.Bytes)
+	}
+	return Signed{document: document}, nil
 }
 
 // Sign adds a proof by a key of the issuer or holder, in the suite that fits the

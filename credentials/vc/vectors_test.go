@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -240,3 +241,7 @@ func TestBaseContextIsTheOneThatW3CPublished(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func hexText(raw []byte) string { return hex.EncodeToString(raw) }
+
+func b64(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }

@@ -208,3 +208,31 @@ func (c Contexts) active(listed []any, options *ld.JsonLdOptions) (*ld.Context, 
 	kept.active[key.String()] = active
 	return active, nil
 }
+
+// Words are all keys of these contexts, at whatever depth: a name that begins with
+// one of them and a colon may be an abbreviation.
+func (c Contexts) Words(listed []any) (map[string]bool, error) {
+	words := map[string]bool{}
+	var collect func(any)
+	collect = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				collect(item)
+			}
+		case map[string]any:
+			for key, item := range v {
+				words[key] = true
+				collect(item)
+			}
+		}
+	}
+	for _, entry := range listed {
+		url, ok := entry.(string)
+		if !ok || c.find(url) == nil {
+			return nil, fmt.Errorf("%w: not one of the known ones", ErrContext)
+		}
+		collect(c.find(url))
+	}
+	return words, nil
+}

@@ -46,6 +46,7 @@ func (c Contexts) Statements(doc map[string]any) (quads rdf.Dataset, err error) 
 	if err := checkNames(doc, root); err != nil {
 		return nil, err
 	}
+	wrapPresented(root)
 	w := writer{written: map[[2]string]bool{}}
 	if _, err := w.node(root, rdf.Term{}); err != nil {
 		return nil, err
@@ -64,6 +65,17 @@ const vocabulary = "https://www.w3.org/2018/credentials#"
 var decisive = []string{
 	"issuer", "holder", "validFrom", "validUntil", "issuanceDate", "expirationDate", "credentialSubject",
 	"credentialStatus", "credentialSchema", "termsOfUse", "evidence", "refreshService", "verifiableCredential",
+}
+
+// wrapPresented gives each presented credential a graph of its own, as its term has
+// it: json-gold v0.9.1 forgets the container of a term that has a context as well.
+func wrapPresented(root map[string]any) {
+	presented, _ := root[vocabulary+"verifiableCredential"].([]any)
+	for i, v := range presented {
+		if node, ok := v.(map[string]any); ok && node["@graph"] == nil {
+			presented[i] = map[string]any{"@graph": []any{node}}
+		}
+	}
 }
 
 func checkNames(doc, expanded map[string]any) error {
@@ -257,6 +269,9 @@ func literal(content any, value map[string]any) (rdf.Term, error) {
 	return Scalar(content, datatype)
 }
 
+// Directed begins the datatypes of texts with a direction.
+const Directed = "https://www.w3.org/ns/i18n#"
+
 // Tagged is a text with its language or its direction. The direction goes into the
 // datatype (JSON-LD 1.1, i18n-datatype), as the suites of others do it.
 func Tagged(text, tag, direction string) (rdf.Term, error) {
@@ -264,7 +279,7 @@ func Tagged(text, tag, direction string) (rdf.Term, error) {
 		return rdf.Term{}, fmt.Errorf("%w: not a language or a direction", ErrMalformed)
 	}
 	if direction != "" {
-		return rdf.Literal(text, "https://www.w3.org/ns/i18n#"+strings.ToLower(tag)+"_"+direction), nil
+		return rdf.Literal(text, Directed+strings.ToLower(tag)+"_"+direction), nil
 	}
 	return rdf.Text(text, tag), nil
 }
