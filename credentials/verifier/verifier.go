@@ -60,6 +60,7 @@ type Verdict struct {
 	Claims     map[string]any `json:"claims,omitempty"`
 	ValidFrom  *time.Time     `json:"valid_from,omitempty"`
 	ValidUntil *time.Time     `json:"valid_until,omitempty"`
+	StatusAt   *time.Time     `json:"status_at,omitempty"` // when the status list was fetched
 }
 
 // Reason is one check that was made and how it ended.
