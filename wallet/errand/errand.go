@@ -12,6 +12,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -27,8 +28,9 @@ import (
 
 // Runner runs errands. HTTP bounds what others may send us, and where a link may lead.
 type Runner struct {
-	HTTP *http.Client
-	Now  func() time.Time
+	HTTP    *http.Client
+	Now     func() time.Time
+	Anchors func() *x509.CertPool // authorities that certify verifiers; nil: none is trusted
 }
 
 // Signing is one thing to be signed: by which key, and the bytes. A signature by a

@@ -24,8 +24,8 @@ type offer struct {
 			Server string `json:"authorization_server"`
 		} `json:"authorization_code"`
 		PreAuthorized *struct {
-			Code   string `json:"pre-authorized_code"`
-			Server string `json:"authorization_server"`
+			Code   string  `json:"pre-authorized_code"`
+			Server string  `json:"authorization_server"`
 			TxCode *TxCode `json:"tx_code"`
 		} `json:"urn:ietf:params:oauth:grant-type:pre-authorized_code"`
 	} `json:"grants"`
@@ -90,11 +90,20 @@ type configuration struct {
 	Doctype    string               `json:"doctype,omitempty"`
 	Definition json.RawMessage      `json:"credential_definition,omitempty"`
 	Old        []Display            `json:"display,omitempty"` // of draft 13
+	Reuse      *Reuse               `json:"credential_reuse_policy,omitempty"`
 	Metadata   *struct {
 		Display []Display    `json:"display,omitempty"`
 		Claims  []ClaimLabel `json:"claims,omitempty"`
-		Reuse   *reusePolicy `json:"credential_reuse_policy,omitempty"`
+		Reuse   *Reuse       `json:"credential_reuse_policy,omitempty"`
 	} `json:"credential_metadata,omitempty"`
+}
+
+// Reuse says how often one copy may be shown, by the names of the European wallets.
+type Reuse struct {
+	ID     string `json:"id"` // once_only, limited_time, rotating_batch or per_relying_party
+	Batch  int    `json:"batch_size,omitempty"`
+	Unused int    `json:"reissue_trigger_unused,omitempty"`        // copies left when more are fetched
+	Left   int    `json:"reissue_trigger_lifetime_left,omitempty"` // seconds
 }
 
 // ClaimLabel is what an issuer calls a claim.
@@ -115,6 +124,19 @@ func (c configuration) labels() []ClaimLabel {
 		return nil
 	}
 	return c.Metadata.Claims
+}
+
+func (c configuration) reuse() *Reuse {
+	if c.Metadata != nil && c.Metadata.Reuse != nil {
+		return c.Metadata.Reuse
+	}
+	return c.Reuse
+}
+
+// draft13 tells an issuer that follows draft 13: 1.0 has a nonce endpoint, or puts the
+// display one level deeper.
+func (c configuration) draft13(m metadata) bool {
+	return m.Nonce == "" && c.Metadata == nil && len(c.Old) > 0
 }
 
 // tame leaves of a display what can be shown without asking anybody: a logo that is
