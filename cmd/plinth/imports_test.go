@@ -26,7 +26,7 @@ var mayImport = []struct {
 	{"internal/oryx/...", nil},
 	{"internal/...", []string{"internal/...", "templates"}},
 	{"templates", nil},
-	{"credentials/vc", nil},
+	{"credentials/vc/...", []string{"credentials/vc/..."}},
 	{"credentials/qr", []string{"credentials/vc"}},
 	{"biometrics/...", []string{"biometrics/..."}},
 	{"registry", []string{"internal/...", "biometrics/..."}},
