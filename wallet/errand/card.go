@@ -66,27 +66,6 @@ type Notice struct {
 	Key   string `json:"key,omitempty"` // for DPoP
 }
 
-// facts are what a credential says, once its signature was found good.
-type facts struct {
-	Issuer      string // who signed it
-	Types       []string
-	Tree        map[string]any // what paths lead through
-	Hidden      []string       // members at the root of the tree that are no claims
-	Holder      any            // public key to which it is bound; nil: none
-	From, Until time.Time
-	Status      []Status
-	Keys        []string // key identifiers of the certificates of the issuer
-}
-
-// format is what the wallet can do with one format of credentials.
-type format struct {
-	// read checks a credential as anyone would who is shown it: signed by who it
-	// says, and good now.
-	read func(ctx context.Context, r *Runner, issuer string, document json.RawMessage) (facts, error)
-	// present prepares what is shown of one copy.
-	present func(p presenting) (shown, error)
-}
-
 var errHolder = errors.New("it is bound to another key")
 
 // card checks what an issuer sent, and makes a card of it.
@@ -95,7 +74,11 @@ func (r *Runner) card(ctx context.Context, f *Fetch, documents []json.RawMessage
 		Display: f.Kind.display(), Received: r.Now(), Reuse: f.Kind.reuse()}
 	left := slices.Clone(f.holders())
 	for i, document := range documents {
-		said, err := formats[f.Kind.Format].read(ctx, r, f.Issuer.Issuer, document)
+		as := formats[f.Kind.Format]
+		if err := as.verify(ctx, r, f.Issuer.Issuer, document); err != nil {
+			return nil, errCredential.Because(err)
+		}
+		said, err := as.open(document)
 		if err != nil {
 			return nil, errCredential.Because(err)
 		}
@@ -121,6 +104,9 @@ func (r *Runner) card(ctx context.Context, f *Fetch, documents []json.RawMessage
 	if f.Notify != "" && f.Issuer.Notification != "" {
 		c.Notice = &Notice{URL: f.Issuer.Notification, ID: f.Notify, Token: f.Access.Token, Key: bound}
 	}
+	if f.Card != "" {
+		c.ID = f.Card
+	}
 	if f.Access.Refresh != "" {
 		kept := f.Issuer
 		kept.Configurations = nil
@@ -141,7 +127,10 @@ func thumbprintOf(key any) string {
 	return Thumbprint(k)
 }
 
-const maxLines = 200
+const (
+	maxLines = 200
+	maxHeld  = 30 // copies of one card
+)
 
 // lines is what a credential says, leaf by leaf, in the order of the issuer where it
 // gives one.
@@ -205,25 +194,58 @@ func sorted(m map[string]any) []string {
 	return names
 }
 
-// Read tells what a card says now: its signature is checked anew.
-func (r *Runner) Read(ctx context.Context, c Card) ([]Line, error) {
-	said, err := r.facts(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return lines(said, nil), nil
-}
-
-func (r *Runner) facts(ctx context.Context, c Card) (facts, error) {
+// facts reads a card that was verified when it came.
+func (c Card) facts(now time.Time) (facts, error) {
 	f, ok := formats[c.Format]
 	if !ok || len(c.Copies) == 0 {
 		return facts{}, errKind
 	}
-	said, err := f.read(ctx, r, c.Issuer, c.Copies[0].Document)
+	said, err := f.open(c.Copies[0].Document)
 	if err != nil {
 		return facts{}, errCredential.Because(err)
 	}
-	return said, nil
+	return said, said.now(now)
+}
+
+// With adds the copies of a later fetch, and takes over what is new of the card. Copies
+// that were used up by the issuer's policy make room.
+func (c Card) With(newer Card) Card {
+	kept := slices.Clone(newer.Copies)
+	for _, old := range c.Copies {
+		if c.Reuse == nil || c.Reuse.ID != "once_only" && c.Reuse.ID != "limited_time" || old.Used == 0 && c.Reuse.ID == "once_only" {
+			kept = append(kept, old)
+		}
+	}
+	newer.ID, newer.Copies = c.ID, kept[:min(len(kept), maxHeld)]
+	if newer.Refill == nil {
+		newer.Refill = c.Refill
+	}
+	return newer
+}
+
+// Batch is how many copies of a card are fetched at a time.
+func (c Card) Batch() int {
+	if c.Refill == nil {
+		return 1
+	}
+	return c.Refill.Kind.copies(c.Refill.Issuer)
+}
+
+// Alg is what the keys of new copies sign by.
+func (r Refill) Alg() string { return r.Kind.keyAlgorithm() }
+
+// Holder is the key to which a card is bound, as its DID; empty: none.
+func (c Card) Holder() string {
+	f, ok := formats[c.Format]
+	if !ok || len(c.Copies) == 0 {
+		return ""
+	}
+	said, err := f.open(c.Copies[0].Document)
+	if err != nil || said.Holder == nil {
+		return ""
+	}
+	did, _ := vc.DIDKey(said.Holder)
+	return did
 }
 
 // Forget begins to tell the issuer that the owner deleted a card.

@@ -55,6 +55,7 @@ type Fetch struct {
 	Secret   []byte            `json:"secret,omitempty"` // opens an encrypted answer
 	Notify   string            `json:"notify,omitempty"`
 	Event    string            `json:"event,omitempty"`
+	Card     string            `json:"card,omitempty"`    // of which these are more copies
 	Refused  string            `json:"refused,omitempty"` // code of what ends the fetch after the notification
 }
 

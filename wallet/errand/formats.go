@@ -1,12 +1,12 @@
 package errand
 
 import (
+	"bytes"
 	"context"
 	"crypto"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -26,101 +26,115 @@ const (
 	formatMdoc  = "mso_mdoc"
 )
 
+const maxDocument = 512 << 10
+
+// format is what the wallet can do with one format of credentials.
+type format struct {
+	// verify checks a credential as anyone would who is shown it: signed by who it
+	// says, and good now.
+	verify func(ctx context.Context, r *Runner, issuer string, document json.RawMessage) error
+	// open reads a credential that was verified when it came.
+	open func(document json.RawMessage) (facts, error)
+	// present prepares what is shown of one copy.
+	present func(p presenting) (shown, error)
+	// complete adds the signature of the holder.
+	complete func(b built, signature []byte) (json.RawMessage, error)
+}
+
 var formats map[string]format
 
 func init() {
+	sd := format{verifySDJWT, openSDJWT, presentSDJWT, completeSDJWT}
 	formats = map[string]format{
-		formatLDP: {read: readLDP, present: presentLDP},
-		formatJWT: {read: readJWT, present: presentJWT},
+		formatLDP: {verifyLDP, openLDP, presentLDP, completeLDP}, formatJWT: {verifyJWT, openJWT, presentJWT, completeJWT},
+		formatSDJWT: sd, formatOldSD: sd, formatMdoc: {verifyMdoc, openMdoc, presentMdoc, completeMdoc},
 	}
 }
 
-// issuerKey finds the key behind a verification method: in the name itself, or
-// in the document that a did:web names.
-func (r *Runner) issuerKey(ctx context.Context, issuer, method string) (crypto.PublicKey, error) {
-	if !strings.HasPrefix(method, "did:web:") {
-		return vc.ParseDID(method)
-	}
-	did, _, _ := strings.Cut(method, "#")
-	at, err := didDocument(did, issuer)
-	if err != nil {
-		return nil, err
-	}
-	var document struct {
-		ID      string `json:"id"`
-		Methods []struct {
-			ID        string           `json:"id"`
-			Multibase string           `json:"publicKeyMultibase"`
-			JWK       *jose.JSONWebKey `json:"publicKeyJwk"`
-		} `json:"verificationMethod"`
-		Assertion      []any `json:"assertionMethod"`
-		Authentication []any `json:"authentication"`
-	}
-	if err := r.get(ctx, at, &document); err != nil {
-		return nil, err
-	}
-	if document.ID != did {
-		return nil, fmt.Errorf("%w: the DID document is another's", vc.ErrUnknownKey)
-	}
-	named := func(id any) bool { s, _ := id.(string); return s == method || did+s == method }
-	if !slices.ContainsFunc(document.Assertion, named) && !slices.ContainsFunc(document.Authentication, named) {
-		return nil, vc.ErrUnknownKey
-	}
-	for _, m := range document.Methods {
-		switch {
-		case !named(m.ID):
-		case m.Multibase != "":
-			return vc.ParseMultikey(m.Multibase)
-		case m.JWK != nil && m.JWK.IsPublic() && m.JWK.Valid():
-			return m.JWK.Key, nil
-		}
-	}
-	return nil, vc.ErrUnknownKey
-}
-
-// didDocument is where a did:web keeps its document. It is over https, save
-// for somebody with whom we speak plainly already, on this machine.
-func didDocument(did, spoken string) (string, error) {
-	host, path, deep := strings.Cut(strings.TrimPrefix(did, "did:web:"), ":")
-	host, err := url.PathUnescape(host)
-	if err != nil || strings.ContainsAny(host, "/?#@") {
-		return "", fmt.Errorf("%w: a did:web without a host", vc.ErrMalformedKey)
-	}
-	u := url.URL{Scheme: "https", Host: host, Path: "/.well-known/did.json"}
-	if deep {
-		u.Path = "/" + strings.ReplaceAll(path, ":", "/") + "/did.json"
-	}
-	if with, err := url.Parse(spoken); err == nil && with.Host == u.Host {
-		u.Scheme = with.Scheme
-	}
-	return u.String(), nil
+// facts are what a credential says.
+type facts struct {
+	Types       []string
+	Tree        map[string]any // what paths lead through
+	Hidden      []string       // members at the root of the tree that are no claims
+	Holder      any            // public key to which it is bound; nil: none
+	From, Until time.Time
+	Status      []Status
+	Keys        []string // key identifiers of the authorities that certify the issuer
 }
 
 // w3c are the members of a W3C credential that are no claims of its owner.
-var w3c = []string{"@context", "type", "id", "issuer", "validFrom", "validUntil", "issuanceDate", "expirationDate", "proof", "credentialStatus", "credentialSchema", "renderMethod", "refreshService", "termsOfUse"}
+var w3c = []string{"@context", "type", "id", "issuer", "validFrom", "validUntil", "issuanceDate", "expirationDate", "proof", "credentialStatus",
+	"credentialSchema", "renderMethod", "refreshService", "termsOfUse", "evidence", "name", "description"}
 
-// readLDP reads a credential with a Data Integrity proof.
-func readLDP(ctx context.Context, r *Runner, issuer string, document json.RawMessage) (facts, error) {
-	c, err := vc.Verify(ctx, document, vc.VerifyOptions{Now: r.Now, Keys: func(ctx context.Context, method string) (crypto.PublicKey, error) {
+func verifyLDP(ctx context.Context, r *Runner, issuer string, document json.RawMessage) error {
+	_, err := vc.Verify(ctx, document, vc.VerifyOptions{Now: r.Now, Keys: func(ctx context.Context, method string) (crypto.PublicKey, error) {
 		return r.issuerKey(ctx, issuer, method)
 	}})
-	if err != nil {
+	return err
+}
+
+func openLDP(document json.RawMessage) (facts, error) {
+	said := facts{Hidden: w3c}
+	if err := decode(document, &said.Tree); err != nil {
 		return facts{}, err
 	}
-	said := facts{Issuer: c.Issuer, Types: expanded(c.Types), From: c.ValidFrom, Until: c.ValidUntil, Hidden: w3c}
-	if err := json.Unmarshal(document, &said.Tree); err != nil {
-		return facts{}, err
+	return said, said.w3c()
+}
+
+func decode(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return d.Decode(into)
+}
+
+// w3c reads what W3C credentials have in common, however they are signed.
+func (f *facts) w3c() (err error) {
+	f.Types = expanded(texts(f.Tree["type"]))
+	when := func(into *time.Time, names ...string) {
+		for _, name := range names {
+			if text, ok := f.Tree[name].(string); ok && into.IsZero() {
+				*into, _ = time.Parse(time.RFC3339, text) // zero: not said
+			}
+		}
 	}
-	for _, s := range c.Status {
-		said.Status = append(said.Status, Status{Type: s.Type, Purpose: s.Purpose, List: s.List, Index: s.Index, Issuer: c.Issuer})
+	when(&f.From, "validFrom", "issuanceDate")
+	when(&f.Until, "validUntil", "expirationDate")
+	issuer, _ := f.Tree["issuer"].(string)
+	if object, ok := f.Tree["issuer"].(map[string]any); ok {
+		issuer, _ = object["id"].(string)
 	}
-	said.Holder, err = subjectKey(c.Subject)
-	return said, err
+	entries, ok := f.Tree["credentialStatus"].([]any)
+	if !ok {
+		entries = []any{f.Tree["credentialStatus"]}
+	}
+	for _, entry := range entries {
+		e, _ := entry.(map[string]any)
+		list, _ := e["statusListCredential"].(string)
+		if index, ok := whole(e["statusListIndex"]); ok && list != "" {
+			purpose, _ := e["statusPurpose"].(string)
+			f.Status = append(f.Status, Status{Type: "bitstring", Purpose: purpose, List: list, Index: index, Issuer: issuer})
+		}
+	}
+	if subject, ok := f.Tree["credentialSubject"].(map[string]any); ok && f.Holder == nil {
+		id, _ := subject["id"].(string)
+		f.Holder, err = subjectKey(id)
+	}
+	return err
+}
+
+// whole reads an index, which stands as text or as a number.
+func whole(v any) (int, bool) {
+	text, ok := v.(string)
+	if n, number := v.(json.Number); number {
+		text, ok = n.String(), true
+	}
+	n, err := json.Number(text).Int64()
+	return int(n), ok && err == nil && n >= 0 && n < 1<<31
 }
 
 // subjectKey is the key of a subject that is named by one. A credential about somebody
 // who is named in another way is bound to no key.
-func subjectKey(subject string) (crypto.PublicKey, error) {
+func subjectKey(subject string) (any, error) {
 	if !strings.HasPrefix(subject, "did:key:") && !strings.HasPrefix(subject, "did:jwk:") {
 		return nil, nil
 	}
@@ -141,54 +155,99 @@ func expanded(types []string) []string {
 	return all
 }
 
-var signatures = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.PS256, jose.RS256}
-
-// readJWT reads a W3C credential as a JWT (Data Model 1.1, or 2.0 as its claims).
-func readJWT(ctx context.Context, r *Runner, issuer string, document json.RawMessage) (facts, error) {
+// text is a credential that stands as a JSON string.
+func text(document json.RawMessage) (string, error) {
 	var raw string
 	if err := json.Unmarshal(document, &raw); err != nil || len(raw) > maxDocument {
-		return facts{}, errors.New("the credential is no JWT")
+		return "", errors.New("the credential is no text, or too long")
 	}
-	token, err := jwt.ParseSigned(raw, signatures)
+	return raw, nil
+}
+
+var signatureAlgorithms = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.PS256, jose.RS256}
+
+// verifyJWT checks a W3C credential as a JWT (Data Model 1.1, or 2.0 as its claims).
+func verifyJWT(ctx context.Context, r *Runner, issuer string, document json.RawMessage) error {
+	raw, err := text(document)
+	if err != nil {
+		return err
+	}
+	token, err := jwt.ParseSigned(raw, signatureAlgorithms)
 	if err != nil || len(token.Headers) != 1 {
-		return facts{}, errors.New("the credential is no signed JWT")
+		return errors.New("the credential is no signed JWT")
 	}
-	var unproven jwt.Claims
-	if err := token.UnsafeClaimsWithoutVerification(&unproven); err != nil {
-		return facts{}, errors.New("the credential is no JWT with claims")
+	said, err := openJWT(document)
+	if err != nil {
+		return err
+	}
+	name, _ := said.Tree["issuer"].(string)
+	if object, ok := said.Tree["issuer"].(map[string]any); ok {
+		name, _ = object["id"].(string)
 	}
 	method := token.Headers[0].KeyID
 	if strings.HasPrefix(method, "#") {
-		method = unproven.Issuer + method
+		method = name + method
 	}
-	did, _, _ := strings.Cut(method, "#")
-	if did != unproven.Issuer || did == "" {
-		return facts{}, vc.ErrForeignKey
+	if did, _, _ := strings.Cut(method, "#"); did != name || did == "" {
+		return vc.ErrForeignKey
 	}
 	key, err := r.issuerKey(ctx, issuer, method)
 	if err != nil {
-		return facts{}, err
+		return err
 	}
-	var claims jwt.Claims
-	tree := make(map[string]any)
-	if err := token.Claims(key, &claims, &tree); err != nil {
-		return facts{}, vc.ErrSignature
+	if err := token.Claims(key, &struct{}{}); err != nil {
+		return vc.ErrSignature
 	}
-	if err := claims.ValidateWithLeeway(jwt.Expected{Time: r.Now()}, time.Minute); err != nil {
-		return facts{}, vc.ErrExpired
-	}
-	said := facts{Issuer: claims.Issuer, Tree: tree, Hidden: w3c, Until: claims.Expiry.Time(), From: claims.NotBefore.Time()}
-	if inner, ok := tree["vc"].(map[string]any); ok {
-		said.Tree = inner
-	}
-	said.Types = expanded(texts(said.Tree["type"]))
-	if said.Holder, err = subjectKey(claims.Subject); err == nil && said.Holder == nil {
-		said.Holder, err = confirmed(tree)
-	}
-	return said, err
+	return said.now(r.Now())
 }
 
-const maxDocument = 512 << 10
+// now tells a credential that is out of date.
+func (f facts) now(now time.Time) error {
+	switch {
+	case now.Add(clockSkew).Before(f.From):
+		return vc.ErrNotYetValid
+	case !f.Until.IsZero() && !now.Before(f.Until):
+		return vc.ErrExpired
+	}
+	return nil
+}
+
+// openJWT reads the claims of a JWT as a W3C credential.
+func openJWT(document json.RawMessage) (facts, error) {
+	raw, err := text(document)
+	if err != nil {
+		return facts{}, err
+	}
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return facts{}, errors.New("the credential is no JWT")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return facts{}, errors.New("the credential is no JWT")
+	}
+	var claims jwt.Claims
+	said := facts{Hidden: append(slices.Clone(w3c), "iss", "sub", "nbf", "exp", "iat", "jti", "cnf", "vc")}
+	if err := errors.Join(decode(payload, &said.Tree), json.Unmarshal(payload, &claims)); err != nil {
+		return facts{}, errors.New("the claims cannot be read")
+	}
+	said.From, said.Until = claims.NotBefore.Time(), claims.Expiry.Time()
+	if said.Holder, err = confirmed(said.Tree); err != nil {
+		return facts{}, err
+	}
+	if inner, ok := said.Tree["vc"].(map[string]any); ok {
+		said.Tree = inner
+		if inner["issuer"] == nil {
+			inner["issuer"] = claims.Issuer
+		}
+	}
+	if said.Holder == nil {
+		if said.Holder, err = subjectKey(claims.Subject); err != nil {
+			return facts{}, err
+		}
+	}
+	return said, said.w3c()
+}
 
 func texts(v any) []string {
 	if one, ok := v.(string); ok {
@@ -206,7 +265,7 @@ func texts(v any) []string {
 }
 
 // confirmed is the key of a cnf claim (RFC 7800).
-func confirmed(tree map[string]any) (crypto.PublicKey, error) {
+func confirmed(tree map[string]any) (any, error) {
 	cnf, ok := tree["cnf"].(map[string]any)
 	if !ok {
 		return nil, nil

@@ -42,13 +42,17 @@ type Refill struct {
 
 // More begins to fetch more copies of a card that the owner holds. The first of the
 // keys is the one that the refresh token is bound to.
-func (r *Runner) More(ctx context.Context, from Refill, keys Keys) (*Fetch, Turn, error) {
+func (r *Runner) More(ctx context.Context, of Card, keys Keys) (*Fetch, Turn, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	if of.Refill == nil {
+		return nil, Turn{}, errKind
+	}
+	from := *of.Refill
 	if len(keys) < 2 || len(keys) > 1+maxCopies || Thumbprint(keys[0]) != from.Key || !from.Kind.usable() {
 		return nil, Turn{}, errSignature
 	}
-	f := &Fetch{Begun: r.Now(), Issuer: from.Issuer, Server: from.Server, ID: from.ID, Kind: from.Kind, Client: from.Client, Keys: keys}
+	f := &Fetch{Begun: r.Now(), Card: of.ID, Issuer: from.Issuer, Server: from.Server, ID: from.ID, Kind: from.Kind, Client: from.Client, Keys: keys}
 	f.Bound = slices.Contains(f.Server.DPoP, string(algorithm(keys[0])))
 	form := map[string][]string{"grant_type": {"refresh_token"}, "refresh_token": {from.Refresh}}
 	if f.Client.ID != "" {
@@ -218,29 +222,36 @@ func content(offered []string) (jose.ContentEncryption, error) {
 	return "", fault.New(fault.Invalid, "This wallet has no encryption of the kind that is wanted.").Named("encryption-unsupported")
 }
 
-// encryptTo is a compact JWE to the first of the keys that can be used.
+// encryptionKey is the first of the keys that can be encrypted to.
+func encryptionKey(keys []jose.JSONWebKey) (jose.JSONWebKey, error) {
+	for _, k := range keys {
+		if public, ok := k.Key.(*ecdsa.PublicKey); ok && public.Curve == elliptic.P256() && k.Use != "sig" && (k.Algorithm == "" || k.Algorithm == string(jose.ECDH_ES)) {
+			return k, nil
+		}
+	}
+	return jose.JSONWebKey{}, fault.New(fault.Invalid, "The other side wants encryption, but has no key for it that this wallet can use.").Named("encryption-unsupported")
+}
+
+// encryptTo is a compact JWE.
 func encryptTo(keys []jose.JSONWebKey, contents []string, plain []byte, options *jose.EncrypterOptions) ([]byte, error) {
 	enc, err := content(contents)
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range keys {
-		public, ok := k.Key.(*ecdsa.PublicKey)
-		if !ok || k.Use == "sig" || k.Algorithm != "" && k.Algorithm != string(jose.ECDH_ES) {
-			continue
-		}
-		e, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: jose.ECDH_ES, Key: public, KeyID: k.KeyID}, options)
-		if err != nil {
-			return nil, fmt.Errorf("encrypting: %w", err)
-		}
-		sealed, err := e.Encrypt(plain)
-		if err != nil {
-			return nil, fmt.Errorf("encrypting: %w", err)
-		}
-		compact, err := sealed.CompactSerialize()
-		return []byte(compact), err
+	k, err := encryptionKey(keys)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fault.New(fault.Invalid, "The other side wants encryption, but has no key for it that this wallet can use.").Named("encryption-unsupported")
+	e, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: jose.ECDH_ES, Key: k.Key, KeyID: k.KeyID}, options)
+	if err != nil {
+		return nil, fmt.Errorf("encrypting: %w", err)
+	}
+	sealed, err := e.Encrypt(plain)
+	if err != nil {
+		return nil, fmt.Errorf("encrypting: %w", err)
+	}
+	compact, err := sealed.CompactSerialize()
+	return []byte(compact), err
 }
 
 func (e *encryption) encrypt(plain []byte) ([]byte, error) {

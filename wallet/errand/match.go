@@ -1,7 +1,6 @@
 package errand
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"time"
@@ -54,9 +53,7 @@ var errNothing = fault.New(fault.NotFound, "This wallet holds no card that answe
 
 // Match tells which cards answer the request. They stay in the errand until the owner
 // has chosen.
-func (r *Runner) Match(ctx context.Context, s *Show, cards []Card) (Choices, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
+func (r *Runner) Match(s *Show, cards []Card) (Choices, error) {
 	if err := s.fresh(r.Now()); err != nil {
 		return Choices{}, err
 	}
@@ -65,7 +62,7 @@ func (r *Runner) Match(ctx context.Context, s *Show, cards []Card) (Choices, err
 	}
 	var candidates []dcql.Candidate
 	for _, c := range cards {
-		said, err := r.facts(ctx, c)
+		said, err := c.facts(r.Now())
 		if err != nil {
 			continue // what is no good any more cannot be shown
 		}
@@ -95,6 +92,28 @@ func (r *Runner) Match(ctx context.Context, s *Show, cards []Card) (Choices, err
 		}
 	}
 	return all, nil
+}
+
+// Usual is the answer of an owner who chooses nothing: of everything that is required
+// the first card, in the first way that can be given.
+func (c Choices) Usual() []Choice {
+	wanted := make(map[string]bool)
+	for _, set := range c.Sets {
+		if !set.Optional {
+			for _, id := range set.Options[0] {
+				wanted[id] = true
+			}
+		}
+	}
+	var all []Choice
+	for _, q := range c.Queries {
+		if len(c.Sets) > 0 && !wanted[q.ID] || len(q.Cards) == 0 {
+			continue
+		}
+		way := slices.IndexFunc(q.Cards[0].Ways, func(w Way) bool { return w.Lines != nil })
+		all = append(all, Choice{Query: q.ID, Card: q.Cards[0].Card, Way: max(way, 0)})
+	}
+	return all
 }
 
 // candidate is a card as a query sees it.

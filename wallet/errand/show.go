@@ -70,7 +70,7 @@ func (r *Runner) Choose(ctx context.Context, s *Show, choices []Choice, keys Key
 	}
 	response := make(map[string][]dcql.Candidate)
 	for _, choice := range choices {
-		b, c, err := r.build(ctx, s, choice, keys)
+		b, c, err := r.build(s, choice, keys)
 		if err != nil {
 			return Turn{}, err
 		}
@@ -97,14 +97,14 @@ func (r *Runner) Choose(ctx context.Context, s *Show, choices []Choice, keys Key
 }
 
 // build prepares what is shown of one card.
-func (r *Runner) build(ctx context.Context, s *Show, choice Choice, keys Keys) (built, dcql.Candidate, error) {
+func (r *Runner) build(s *Show, choice Choice, keys Keys) (built, dcql.Candidate, error) {
 	at := slices.IndexFunc(s.Cards, func(c Card) bool { return c.ID == choice.Card })
 	q, ok := s.Query.Credential(choice.Query)
 	if at < 0 || !ok || choice.Way < 0 || choice.Way >= max(1, len(q.ClaimSets)) {
 		return built{}, dcql.Candidate{}, errChoice
 	}
 	card := s.Cards[at]
-	said, err := r.facts(ctx, card)
+	said, err := card.facts(r.Now())
 	if err != nil {
 		return built{}, dcql.Candidate{}, err
 	}
@@ -167,8 +167,11 @@ func (r *Runner) Answer(ctx context.Context, s *Show, given [][]byte) (Turn, err
 			all = append(all, *b.Waiting)
 		}
 	}
-	if err := signed(all, given); err != nil || len(s.Built) == 0 {
-		return Turn{}, errors.Join(err, s.fresh(r.Now()))
+	if len(s.Built) == 0 {
+		return Turn{}, errChoice
+	}
+	if err := errors.Join(s.fresh(r.Now()), signed(all, given)); err != nil {
+		return Turn{}, err
 	}
 	token := make(map[string][]json.RawMessage)
 	var said []Disclosed
@@ -177,7 +180,7 @@ func (r *Runner) Answer(ctx context.Context, s *Show, given [][]byte) (Turn, err
 		if b.Waiting != nil {
 			signature, given = given[0], given[1:]
 		}
-		whole, err := b.complete(signature)
+		whole, err := formats[b.Format].complete(b, signature)
 		if err != nil {
 			return Turn{}, fmt.Errorf("finishing a presentation: %w", err)
 		}
