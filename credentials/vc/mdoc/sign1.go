@@ -70,12 +70,15 @@ func (s sign1) verify(key crypto.PublicKey, payload []byte) (bool, error) {
 		return false, nil
 	}
 	message, err := toBeSigned(s.Protected, payload)
+	return err == nil && fits(key, message, s.Signature), err
+}
+
+// fits tells whether a signature is one by the key over the message.
+func fits(key crypto.PublicKey, message, signature []byte) bool {
+	alg, _, err := algorithm(key)
 	if err != nil {
-		return false, err
+		return false
 	}
 	by, err := cose.NewVerifier(alg, key)
-	if err != nil {
-		return false, fmt.Errorf("%w: the key", ErrUnsupported)
-	}
-	return by.Verify(message, s.Signature) == nil, nil
+	return err == nil && by.Verify(message, signature) == nil
 }
