@@ -37,7 +37,7 @@ var mayImport = []struct {
 	{"credentials/verifier", []string{"internal/...", "templates", "credentials/vc", "credentials/qr"}},
 	{"credentials", []string{"internal/...", "templates", "registry", "registry/auth", "credentials/..."}},
 	{"credentials/status", []string{"internal/...", "templates", "registry", "registry/auth", "credentials/..."}},
-	{"wallet", []string{"internal/...", "templates", "credentials/vc", "credentials/qr"}},
+	{"wallet/...", []string{"internal/...", "templates", "credentials/vc/...", "credentials/qr/...", "wallet/..."}},
 	{"cmd/plinth/portal", []string{"templates", "internal/web"}},
 	{"cmd/plinth", []string{"..."}},
 }

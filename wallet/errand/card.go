@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/uuid"
+
+	"github.com/plinth-id/plinth/credentials/vc"
 )
 
 // Card is a credential that the owner holds, with all its copies. It is kept by the

@@ -3,16 +3,12 @@ package errand
 import (
 	"context"
 	"crypto"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/plinth-id/plinth/credentials/vc"
 )

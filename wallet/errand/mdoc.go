@@ -86,7 +86,7 @@ func openMdoc(document json.RawMessage) (facts, error) {
 		said.Tree[space] = tree
 	}
 	if d.Status != nil {
-		said.Status = []Status{{Type: "token", List: d.Status.URI, Index: d.Status.Index}}
+		said.Status = []Status{{Type: "token", List: d.Status.URI, Index: int(d.Status.Index)}}
 	}
 	chain, err := signerOf(raw)
 	for _, c := range chain {
