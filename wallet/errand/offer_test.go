@@ -71,4 +71,3 @@ func TestWellKnownIsInsertedBeforeThePath(t *testing.T) {
 		}
 	}
 }
-
