@@ -137,10 +137,12 @@ func (i *Issuer) issue(ctx context.Context, o order, sign func(statement) ([]byt
 	from := i.Now().UTC().Truncate(time.Second)
 	s := statement{id: uuid.New(), who: who, holder: o.holder, from: from, until: from.Add(life)}
 	issued := Issued{ID: s.id, Notification: uuid.NewString()}
-	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) (err error) {
-		s.entry, err = i.intend(ctx, tx, o, s, issued.Notification)
-		return err
-	})
+	places, err := i.Status.Draw(ctx, 1)
+	if err != nil {
+		return Issued{}, err
+	}
+	s.entry = places[0]
+	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error { return i.intend(ctx, tx, o, s, issued.Notification) })
 	if err != nil {
 		return Issued{}, err
 	}
@@ -162,40 +164,35 @@ func (i *Issuer) issue(ctx context.Context, o order, sign func(statement) ([]byt
 	})
 }
 
-// intend spends the nonce, draws a place in the status list and writes the line
-// of the ledger, all or nothing.
-func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, s statement, notification string) (status.Entry, error) {
+// intend spends the nonce and writes the line of the ledger, all or nothing.
+func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, s statement, notification string) error {
 	// Whoever is deactivated in this moment waits for the line, which is then revoked.
 	active, err := i.Registry.Active(ctx, tx, o.person)
 	if err != nil {
-		return status.Entry{}, err
+		return err
 	}
 	if !active {
-		return status.Entry{}, errDenied
+		return errDenied
 	}
 	if o.nonce != "" {
 		if err := i.spendNonce(ctx, tx, o.nonce); err != nil {
-			return status.Entry{}, err
+			return err
 		}
-	}
-	entry, err := i.Status.Draw(ctx, tx, s.id)
-	if err != nil {
-		return entry, err
 	}
 	sealed, err := i.Ring.Seal(keys.Identity, o.person[:], s.id[:])
 	if err != nil {
-		return entry, err
+		return err
 	}
 	err = insertIssuance(ctx, tx, issuanceRow{ID: s.id, Configuration: o.configuration, PersonLookup: i.personLookup(o.person), PersonSealed: sealed,
-		Holder: o.holder.thumbprint, List: entry.List, Index: entry.Index, Notification: hashed(notification), Intended: i.Now(), Expires: s.until})
+		Holder: o.holder.thumbprint, List: s.entry.List, Index: s.entry.Index, Notification: hashed(notification), Intended: i.Now(), Expires: s.until})
 	if err != nil {
-		return entry, err
+		return err
 	}
 	details := map[string]string{"configuration": o.configuration}
 	for name, value := range o.details {
 		details[name] = value
 	}
-	return entry, audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIntended, Person: o.person, Actor: o.actor, Subject: s.id.String(), Details: details})
+	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIntended, Person: o.person, Actor: o.actor, Subject: s.id.String(), Details: details})
 }
 
 const personKind = "credential person"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -43,11 +44,30 @@ func (i *Issuer) Revoke(ctx context.Context, tx pgx.Tx, issuance uuid.UUID, by, 
 	if err != nil {
 		return err
 	}
-	if err := i.Status.Revoke(ctx, tx, issuance); err != nil {
+	place, err := i.place(ctx, tx, issuance)
+	if err != nil {
+		return err
+	}
+	if err := i.Status.Set(ctx, tx, []status.Entry{place}, status.Revoked); err != nil {
 		return err
 	}
 	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialRevoked, Person: person, Actor: by, Subject: issuance.String(),
 		Details: map[string]string{"reason": reason}})
+}
+
+// Revoked tells whether a credential was revoked.
+func (i *Issuer) Revoked(ctx context.Context, db postgres.DB, issuance uuid.UUID) (bool, error) {
+	place, err := i.place(ctx, db, issuance)
+	if err != nil {
+		return false, err
+	}
+	said, err := i.Status.Values(ctx, db, []status.Entry{place})
+	return err == nil && said[0] == status.Revoked, err
+}
+
+func (i *Issuer) place(ctx context.Context, db postgres.DB, issuance uuid.UUID) (status.Entry, error) {
+	list, index, err := placeOf(ctx, db, issuance)
+	return i.Status.Entry(list, index), err
 }
 
 // RevokeAll revokes all that was ever issued, or meant to be, to a person. It
@@ -58,7 +78,7 @@ func (i *Issuer) RevokeAll(ctx context.Context, tx pgx.Tx, person uuid.UUID, rea
 		return err
 	}
 	for _, issuance := range all {
-		done, err := i.Status.Revoked(ctx, tx, issuance)
+		done, err := i.Revoked(ctx, tx, issuance)
 		if err != nil {
 			return err
 		}

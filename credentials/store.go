@@ -132,6 +132,15 @@ func personOf(ctx context.Context, db postgres.DB, id uuid.UUID) (sealed []byte,
 	return sealed, nil
 }
 
+// placeOf is where the status of an issuance is published.
+func placeOf(ctx context.Context, db postgres.DB, id uuid.UUID) (list int64, index int, err error) {
+	err = db.QueryRow(ctx, `SELECT status_list, status_index FROM credential_issuance WHERE id = $1`, id).Scan(&list, &index)
+	if err != nil {
+		return 0, 0, fmt.Errorf("finding issuance %s: %w", id, err)
+	}
+	return list, index, nil
+}
+
 // issuancesOf lists what was issued, or intended, to a person.
 func issuancesOf(ctx context.Context, db postgres.DB, person [][]byte) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, `SELECT id FROM credential_issuance WHERE person_lookup = ANY ($1)`, person)

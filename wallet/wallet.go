@@ -116,6 +116,9 @@ func (w *Wallet) Show(id string) (Shown, error) {
 		}
 		put(s.Claims, path, line.Value)
 	}
+	if s.Holder != "" && c.Format == "ldp_vc" {
+		s.Claims["id"] = s.Holder
+	}
 	return s, nil
 }
 

@@ -23,7 +23,22 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(end)
 	limited, cancel := context.WithTimeout(tab, 2*time.Minute)
 	t.Cleanup(cancel)
+	t.Cleanup(func() { stuck(t, tab) })
 	return limited
+}
+
+// stuck says on which page a journey that failed came to an end.
+func stuck(t *testing.T, tab context.Context) {
+	if !t.Failed() {
+		return
+	}
+	soon, cancel := context.WithTimeout(tab, 10*time.Second)
+	defer cancel()
+	var at, text string
+	if err := chromedp.Run(soon, chromedp.Location(&at), chromedp.Text(`body`, &text), shot("stuck")); err != nil {
+		text = err.Error()
+	}
+	t.Logf("the journey ended at %s: %s", at, text)
 }
 
 // shot keeps a picture of the page where SCREENSHOTS names a directory.
@@ -94,7 +109,7 @@ func TestJourneyOfALoginOnAPhoneInArabic(t *testing.T) {
 		chromedp.Click(`#method-finger`), chromedp.Click(`main form button:not(.link)`), chromedp.WaitVisible(`#identifier`), shot("identify-ar"),
 		chromedp.SendKeys(`#identifier`, who.VID), chromedp.Click(`main form button:not(.link)`),
 		chromedp.WaitVisible(`#image`), narrow(t, "the finger page"),
-		chromedp.SetUploadFiles(`#image`, []string{who.Finger}), shot("finger-ar"), chromedp.Click(`main form button:not(.second)`),
+		chromedp.SetUploadFiles(`#image`, []string{who.Finger}), shot("finger-ar"), chromedp.Click(`form[action="/oidc/login/image"] button`),
 		chromedp.WaitVisible(`button[value=allow]`), shot("consent-ar"), narrow(t, "the consent"), chromedp.Click(`button[value=allow]`),
 		chromedp.WaitVisible(`form[action="/demo/portal/logout"]`), shot("profile-ar"), narrow(t, "the profile"), chromedp.Text(`main`, &profile),
 		chromedp.Navigate(d.url+"/verify"), shot("verify-ar"), narrow(t, "the verifier"),

@@ -18,6 +18,7 @@ import (
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/verifier"
+	"github.com/plinth-id/plinth/credentials/verifier/present"
 	"github.com/plinth-id/plinth/internal/blob"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
@@ -48,6 +49,8 @@ type house struct {
 	federation *federation.Federation // nil: none
 	signals    *signals.Transmitter
 	status     *status.Publisher
+	checker    *verifier.Verifier
+	counter    *present.Counter
 	router     *web.Router
 	tracer     trace.Tracer                // nil: nobody collects spans
 	flush      func(context.Context) error // sends the last spans
@@ -68,14 +71,14 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err
 	}
-	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildFederation, h.buildWallet, h.buildOffice, h.buildRiver, h.buildRouter} {
+	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildFederation, h.buildVerifier, h.buildWallet, h.buildOffice, h.buildRiver, h.buildRouter} {
 		if err := build(); err != nil {
 			return nil, err
 		}
 	}
 	h.sweeps = []sweep{
 		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep}, {"signing keys", h.provider.Maintain},
-		{"offers", h.issuer.Sweep}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep}, {"wallets", h.wallets.Sweep},
+		{"offers", h.issuer.Sweep}, {"presentations", h.counter.Sweep}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep}, {"wallets", h.wallets.Sweep},
 		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
 	}
 	if h.federation != nil {
@@ -130,7 +133,7 @@ func (h *house) buildDesk() (err error) {
 }
 
 // machineScopes are those that relying parties have for themselves.
-var machineScopes = []string{"ssf.manage", "ssf.read"}
+var machineScopes = []string{"ssf.manage", "ssf.read", askScope}
 
 // buildCredentials builds the provider and the issuer, each of which asks the
 // other one question: whose token is this, and whose code is this.
@@ -205,10 +208,6 @@ func (h *house) guards() {
 }
 
 func (h *house) buildRouter() error {
-	checker, err := verifier.New(verifier.Config{Trust: h.trusted, Status: h.fetchStatus})
-	if err != nil {
-		return err
-	}
 	h.router = web.New(web.Config{Public: h.URL, Proxies: h.Proxies, ErrorPage: problemPage, Tracer: h.tracer, Again: &web.IdempotencyConfig{Pool: h.pool, PRF: h.ring.PRF,
 		Seal: func(plain, ad []byte) ([]byte, error) { return h.ring.Seal(keys.Sessions, plain, ad) },
 		Open: func(sealed, ad []byte) ([]byte, error) { return h.ring.Open(keys.Sessions, sealed, ad) }}})
@@ -224,7 +223,8 @@ func (h *house) buildRouter() error {
 	}
 	h.issuer.Routes(h.router)
 	h.status.Routes(h.router)
-	checker.Routes(h.router)
+	h.checker.Routes(h.router)
+	h.counter.Routes(h.router)
 	h.wallets.Routes(h.router)
 	return nil
 }

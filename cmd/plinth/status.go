@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/web"
 )
 
@@ -15,8 +16,13 @@ import (
 // of others over the network.
 func (h *house) fetchStatus(ctx context.Context, address string) ([]byte, error) {
 	if list, ok := strings.CutPrefix(address, h.URL.String()+"/status/"); ok {
+		list, purpose, _ := strings.Cut(list, "/")
 		if n, err := strconv.ParseInt(list, 10, 64); err == nil {
-			return h.status.List(ctx, n)
+			if purpose == "" {
+				purpose = status.Revocations
+			}
+			edition, err := h.status.List(ctx, n, purpose)
+			return edition.Document, err
 		}
 	}
 	return fetch(ctx, web.NewClient(web.ClientConfig{}), address)

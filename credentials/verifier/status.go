@@ -28,7 +28,10 @@ var (
 
 // judged are the purposes of a list whose bit takes a credential out of use; the
 // bits of others say nothing about that.
-var judged = []string{"revocation", "suspension"}
+var judged = []string{"revocation", "suspension", tokenStatus}
+
+// tokenStatus marks a place in a Token Status List, where one value tells both.
+const tokenStatus = "token"
 
 // status looks the credential up in its issuer's status lists.
 func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {
@@ -52,6 +55,9 @@ func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {
 			return
 		case err != nil:
 			verdict.add("status", Undetermined, "status_refused")
+			return
+		case set && at.purpose == "suspension":
+			verdict.add("status", Fail, "suspended")
 			return
 		case set:
 			verdict.add("status", Fail, "revoked")
@@ -84,7 +90,7 @@ func (v *Verifier) isSet(ctx context.Context, issuer string, at place) (bool, er
 	// Whoever else signs it could bring back what this issuer revoked.
 	case !sameIssuer(held.issuer, issuer), held.address != at.list:
 		return false, fmt.Errorf("%w: it is another's", errRefused)
-	case !slices.Contains(held.purposes, at.purpose):
+	case !slices.Contains(held.purposes, at.purpose) && (at.purpose != tokenStatus || !slices.Contains(held.purposes, "revocation")):
 		return false, fmt.Errorf("%w: it serves another purpose", errRefused)
 	case at.index < 0 || at.index >= len(held.bits)*8:
 		return false, errOutOfRange

@@ -147,7 +147,7 @@ func TestStatusOfAnUnknownKindIsNotPassedOver(t *testing.T) {
 	verdict := Verdict{}
 	v := trusting(func(context.Context, string) ([]byte, error) { return nil, io.EOF })
 	v.status(t.Context(), &verdict, shown{issuer: c.Issuer, status: []place{{}}})
-	if got := says(verdict.conclude()); !strings.HasPrefix(got, Unknown) {
+	if got := says(verdict.conclude(Policy{})); !strings.HasPrefix(got, Unknown) {
 		t.Errorf("got %s, want unknown", got)
 	}
 }

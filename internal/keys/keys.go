@@ -27,6 +27,7 @@ const (
 	Audit       Domain = "audit"        // Ed25519, signs checkpoints
 	Notices     Domain = "notices"      // seals mail and text messages
 	Sessions    Domain = "sessions"     // seals cookies, proofs and grants
+	Verifier    Domain = "verifier"     // ECDSA P-256, signs requests for presentations; made when asked for
 	Devices     Domain = "devices"      // RSA, which capture devices seal to; made when asked for
 )
 
@@ -44,14 +45,14 @@ const (
 var algorithms = map[Domain]string{
 	Identity: aes256, Biometrics: aes256, Lookup: hmac256, Pseudonym: hmac256, Packets: algorithmHPKE,
 	OIDCSigning: algorithmP256, OIDCLegacy: algorithmRSA, VCIssuing: algorithmEd25519, Audit: algorithmEd25519, Notices: aes256, Sessions: aes256,
-	Devices: algorithmRSA,
+	Devices: algorithmRSA, Verifier: algorithmP256,
 }
 
 // order is the order in which the domains are made and listed; those of lazy
 // are made by Ensure only.
 var (
 	order = []Domain{Identity, Biometrics, Lookup, Pseudonym, Packets, OIDCSigning, VCIssuing, Audit, Notices, Sessions}
-	lazy  = []Domain{OIDCLegacy, Devices}
+	lazy  = []Domain{OIDCLegacy, Devices, Verifier}
 )
 
 // SigningKey is a key that signs; Signer is nil for one that only verifies.

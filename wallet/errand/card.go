@@ -139,6 +139,14 @@ const (
 func lines(said facts, labels []ClaimLabel) []Line {
 	var all []Line
 	for _, name := range sorted(said.Tree) {
+		if subject, ok := said.Tree[name].(map[string]any); ok && name == "credentialSubject" {
+			for _, claim := range sorted(subject) {
+				if claim != "id" && claim != "type" { // of the holder's key, and for machines
+					all = leaves(all, []any{name, claim}, subject[claim])
+				}
+			}
+			continue
+		}
 		if !slices.Contains(said.Hidden, name) {
 			all = leaves(all, []any{name}, said.Tree[name])
 		}
@@ -172,6 +180,9 @@ func leaves(all []Line, path []any, value any) []Line {
 	}
 	switch v := value.(type) {
 	case map[string]any:
+		if v["@value"] != nil {
+			break
+		}
 		for _, name := range sorted(v) {
 			all = leaves(all, append(slices.Clone(path), name), v[name])
 		}

@@ -5,10 +5,7 @@ import (
 	"crypto"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/plinth-id/plinth/credentials/vc"
 )
@@ -24,36 +21,18 @@ func (r *Runner) issuerKey(ctx context.Context, issuer, method string) (crypto.P
 	if err != nil {
 		return nil, err
 	}
-	var document struct {
-		ID      string `json:"id"`
-		Methods []struct {
-			ID        string           `json:"id"`
-			Multibase string           `json:"publicKeyMultibase"`
-			JWK       *jose.JSONWebKey `json:"publicKeyJwk"`
-		} `json:"verificationMethod"`
-		Assertion      []any `json:"assertionMethod"`
-		Authentication []any `json:"authentication"`
-	}
-	if err := r.get(ctx, at, &document); err != nil {
+	document, err := r.text(ctx, at, "application/did+json, application/did, application/json")
+	if err != nil {
 		return nil, err
 	}
-	if document.ID != did {
-		return nil, fmt.Errorf("%w: the DID document is another's", vc.ErrUnknownKey)
+	c, err := vc.ParseController(document, did)
+	if err != nil {
+		return nil, err
 	}
-	named := func(id any) bool { s, _ := id.(string); return s == method || did+s == method }
-	if !slices.ContainsFunc(document.Assertion, named) && !slices.ContainsFunc(document.Authentication, named) {
-		return nil, vc.ErrUnknownKey
+	if key, err := c.AssertionKey(method); err == nil {
+		return key, nil
 	}
-	for _, m := range document.Methods {
-		switch {
-		case !named(m.ID):
-		case m.Multibase != "":
-			return vc.ParseMultikey(m.Multibase)
-		case m.JWK != nil && m.JWK.IsPublic() && m.JWK.Valid():
-			return m.JWK.Key, nil
-		}
-	}
-	return nil, vc.ErrUnknownKey
+	return c.AuthenticationKey(method)
 }
 
 // didDocument is where a did:web keeps its document. It is over https, save

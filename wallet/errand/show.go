@@ -200,7 +200,10 @@ func (r *Runner) Answer(ctx context.Context, s *Show, given [][]byte) (Turn, err
 func (s *Show) form(token map[string][]json.RawMessage) (url.Values, error) {
 	body := map[string]any{"vp_token": token}
 	if s.Pex != nil {
-		single, submission := s.submission(token)
+		single, submission, err := s.submission(token)
+		if err != nil {
+			return nil, err
+		}
 		body = map[string]any{"vp_token": single, "presentation_submission": submission}
 	}
 	if s.Request.State != "" {

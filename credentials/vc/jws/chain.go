@@ -19,15 +19,28 @@ func readChain(v any) ([]*x509.Certificate, error) {
 	if !ok || len(items) == 0 || len(items) > maxChain {
 		return nil, fmt.Errorf("%w: x5c is not a chain of at most %d", ErrMalformed, maxChain)
 	}
-	chain := make([]*x509.Certificate, len(items))
+	ders := make([][]byte, len(items))
 	for i, item := range items {
 		text, ok := item.(string)
 		der, err := base64.StdEncoding.Strict().DecodeString(text)
 		if !ok || err != nil {
 			return nil, fmt.Errorf("%w: x5c is not base64", ErrMalformed)
 		}
+		ders[i] = der
+	}
+	return ParseChain(ders)
+}
+
+// ParseChain reads a chain of certificates in DER.
+func ParseChain(ders [][]byte) ([]*x509.Certificate, error) {
+	if len(ders) == 0 || len(ders) > maxChain {
+		return nil, fmt.Errorf("%w: not a chain of at most %d", ErrMalformed, maxChain)
+	}
+	chain := make([]*x509.Certificate, len(ders))
+	for i, der := range ders {
+		var err error
 		if chain[i], err = x509.ParseCertificate(der); err != nil {
-			return nil, fmt.Errorf("%w: x5c holds something other than certificates", ErrMalformed)
+			return nil, fmt.Errorf("%w: a chain of something other than certificates", ErrMalformed)
 		}
 	}
 	return chain, nil

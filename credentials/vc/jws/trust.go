@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"net/url"
+	"slices"
 	"time"
 )
 
@@ -38,4 +40,28 @@ func (t Trust) Key(ctx context.Context, h Header, issuer string, now time.Time) 
 		return nil, ErrUnknownKey
 	}
 	return key, err
+}
+
+// Signer says who has signed a token that was verified, and the chain if that was
+// trusted: the issuer that it names or, if the certificate does not speak for that,
+// the subject of the certificate. So none who is trusted can appear as another.
+func (t Trust) Signer(h Header, issuer string) (string, []*x509.Certificate) {
+	if t.Anchors == nil || h.Chain == nil {
+		return issuer, nil
+	}
+	if speaksFor(h.Chain[0], issuer) {
+		return issuer, h.Chain
+	}
+	return h.Chain[0].Subject.String(), h.Chain
+}
+
+func speaksFor(leaf *x509.Certificate, issuer string) bool {
+	at, err := url.Parse(issuer)
+	if err != nil || issuer == "" {
+		return false
+	}
+	if slices.ContainsFunc(leaf.URIs, func(u *url.URL) bool { return u.String() == issuer }) {
+		return true
+	}
+	return at.Scheme == "https" && at.Host != "" && leaf.VerifyHostname(at.Hostname()) == nil
 }

@@ -69,6 +69,13 @@ func parsed(t testing.TB, raw []byte) (s issuerSigned) {
 
 func items(t *testing.T, raw []byte) []encoded { return parsed(t, raw).NameSpaces[idSpace] }
 
+type issuerItem struct {
+	DigestID uint64          `cbor:"digestID"`
+	Random   []byte          `cbor:"random"`
+	Element  string          `cbor:"elementIdentifier"`
+	Value    cbor.RawMessage `cbor:"elementValue"`
+}
+
 // reencoded is the same item with its keys in another order.
 func reencoded(t *testing.T, raw encoded) encoded {
 	t.Helper()
@@ -259,6 +266,7 @@ func TestDraftsThatNobodyCouldUseAreRefused(t *testing.T) {
 		"a date that is none":     {ErrUnsupported, func(d *Draft) { d.NameSpaces[idSpace]["x"] = FullDate("1984/04/18") }},
 		"a value of another type": {ErrUnsupported, func(d *Draft) { d.NameSpaces[idSpace]["x"] = math.Pi + 1i }},
 		"a nested one":            {ErrUnsupported, func(d *Draft) { d.NameSpaces[idSpace]["x"] = map[string]any{"y": []any{struct{}{}}} }},
+		"a portrait of a million": {ErrTooLarge, func(d *Draft) { d.NameSpaces[idSpace]["portrait"] = make([]byte, maxBytes) }},
 		"nested too deeply":       {ErrUnsupported, func(d *Draft) { d.NameSpaces[idSpace]["x"] = deep }},
 	} {
 		d := good

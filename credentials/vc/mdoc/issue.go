@@ -11,8 +11,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
 const (
@@ -46,7 +44,7 @@ type Issuer struct {
 	signer    crypto.Signer
 	leaf      *x509.Certificate
 	protected []byte
-	chain     any // as COSE has it: one certificate plainly, more in a list
+	chain     written // as COSE has it: one certificate plainly, more in a list
 }
 
 // NewIssuer takes the key of a document signer and its certificates, its own first. The
@@ -63,169 +61,154 @@ func NewIssuer(signer crypto.Signer, chain []*x509.Certificate) (*Issuer, error)
 	if err != nil {
 		return nil, err
 	}
-	raw := make([][]byte, len(chain))
-	for k, c := range chain {
+	i := &Issuer{signer: signer, leaf: chain[0]}
+	if len(chain) > 1 {
+		i.chain = i.chain.array(len(chain))
+	}
+	for _, c := range chain {
 		if bytes.Equal(c.RawIssuer, c.RawSubject) {
 			return nil, fmt.Errorf("%w: a certificate that signed itself is no part of the chain", ErrProfile)
 		}
-		raw[k] = c.Raw
-	}
-	i := &Issuer{signer: signer, leaf: chain[0], chain: raw}
-	if len(raw) == 1 {
-		i.chain = raw[0]
+		i.chain = i.chain.bytes(c.Raw)
 	}
 	i.protected, err = protectedHeader(alg)
 	return i, err
 }
 
-type issuerItem struct {
-	DigestID uint64          `cbor:"digestID"`
-	Random   []byte          `cbor:"random"`
-	Element  string          `cbor:"elementIdentifier"`
-	Value    cbor.RawMessage `cbor:"elementValue"`
-}
-
-type securityObject struct {
-	Version         string                       `cbor:"version"`
-	DigestAlgorithm string                       `cbor:"digestAlgorithm"`
-	ValueDigests    map[string]map[uint64][]byte `cbor:"valueDigests"`
-	DeviceKeyInfo   deviceKeyInfo                `cbor:"deviceKeyInfo"`
-	DocType         string                       `cbor:"docType"`
-	Validity        validityInfo                 `cbor:"validityInfo"`
-	Status          cbor.RawMessage              `cbor:"status,omitempty"`
-}
-
-type deviceKeyInfo struct {
-	DeviceKey      cbor.RawMessage    `cbor:"deviceKey"`
-	Authorizations *keyAuthorizations `cbor:"keyAuthorizations,omitempty"`
-}
-
-// keyAuthorizations say which elements the device itself may state.
-type keyAuthorizations struct {
-	NameSpaces []string            `cbor:"nameSpaces,omitempty"`
-	Elements   map[string][]string `cbor:"dataElements,omitempty"`
-}
-
-type validityInfo struct {
-	Signed     time.Time `cbor:"signed"`
-	ValidFrom  time.Time `cbor:"validFrom"`
-	ValidUntil time.Time `cbor:"validUntil"`
-	Update     time.Time `cbor:"expectedUpdate,omitzero"`
-}
-
-type issuerSigned struct {
-	NameSpaces map[string][]encoded `cbor:"nameSpaces,omitempty"`
-	Auth       sign1                `cbor:"issuerAuth"`
-}
-
 // Issue signs a draft: an IssuerSigned in CBOR. OpenID4VCI carries it in base64url.
 func (i *Issuer) Issue(d Draft) ([]byte, error) {
-	validity, err := d.validity(i.leaf)
-	if err != nil {
+	if err := d.check(i.leaf); err != nil {
 		return nil, err
 	}
-	items, digests, err := d.items()
-	if err != nil {
-		return nil, err
-	}
-	key, err := coseKey(d.DeviceKey)
-	if err != nil {
-		return nil, err
-	}
-	object := securityObject{Version: versionMSO, DigestAlgorithm: digestAlg, ValueDigests: digests, DocType: d.DocType, Validity: validity}
-	if object.DeviceKeyInfo.DeviceKey, err = canonical.Marshal(key); err != nil {
-		return nil, err
-	}
-	if d.Status != nil {
-		if d.Status.Index < 0 || d.Status.URI == "" {
-			return nil, fmt.Errorf("%w: a status without a place", ErrUnsupported)
-		}
-		list := map[string]any{"idx": d.Status.Index, "uri": d.Status.URI}
-		if object.Status, err = canonical.Marshal(map[string]any{"status_list": list}); err != nil {
+	spaces := make([]issuedSpace, 0, len(d.NameSpaces))
+	for _, name := range slices.SortedFunc(maps.Keys(d.NameSpaces), byKey) {
+		space, err := issueSpace(name, d.NameSpaces[name])
+		if err != nil {
 			return nil, err
 		}
+		spaces = append(spaces, space)
 	}
-	raw, err := canonical.Marshal(object)
+	object, err := d.object(spaces)
 	if err != nil {
 		return nil, err
 	}
-	payload := wrap(raw)
+	payload := wrap(object)
 	signature, err := sign(i.signer, i.protected, payload)
 	if err != nil {
 		return nil, fmt.Errorf("mdoc: signing: %w", err)
 	}
-	auth := sign1{Protected: i.protected, Unprotected: map[any]any{headerX5Chain: i.chain}, Payload: payload, Signature: signature}
-	return canonical.Marshal(issuerSigned{NameSpaces: items, Auth: auth})
+	size := len(payload) + len(i.chain) + 256
+	for _, s := range spaces {
+		size += len(s.name) + len(s.items) + 16
+	}
+	if size > maxBytes {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, size, maxBytes)
+	}
+	w := make(written, 0, size).entries(2).text("issuerAuth").array(4).bytes(i.protected)
+	w = append(w.entries(1).number(headerX5Chain), i.chain...).bytes(payload).bytes(signature)
+	w = w.text("nameSpaces").entries(len(spaces))
+	for _, s := range spaces {
+		w = append(w.text(s.name).array(s.count), s.items...)
+	}
+	return w, nil
 }
 
-// validity checks the times of a draft. The signer's certificate must hold when it
-// signs, or no reader will believe it (9.3.1).
-func (d Draft) validity(leaf *x509.Certificate) (validityInfo, error) {
-	v := validityInfo{Signed: second(d.Signed), ValidFrom: second(d.ValidFrom), ValidUntil: second(d.ValidUntil), Update: second(d.Update)}
+// object is the mobile security object: what is signed (9.1.2.4).
+func (d Draft) object(spaces []issuedSpace) (written, error) {
+	key, err := coseKey(d.DeviceKey)
+	if err != nil {
+		return nil, err
+	}
+	device, err := canonical.Marshal(key)
+	if err != nil {
+		return nil, err
+	}
+	w := make(written, 0, 1024)
+	if d.Status == nil {
+		w = w.entries(6)
+	} else {
+		w = w.entries(7).text("status").entries(1).text("status_list").entries(2).
+			text("idx").number(uint64(d.Status.Index)).text("uri").text(d.Status.URI)
+	}
+	w = w.text("docType").text(d.DocType).text("version").text(versionMSO)
+	w = w.text("validityInfo")
+	if d.Update.IsZero() {
+		w = w.entries(3)
+	} else {
+		w = w.entries(4)
+	}
+	w = w.text("signed").date(second(d.Signed)).text("validFrom").date(second(d.ValidFrom)).text("validUntil").date(second(d.ValidUntil))
+	if !d.Update.IsZero() {
+		w = w.text("expectedUpdate").date(second(d.Update))
+	}
+	w = w.text("valueDigests").entries(len(spaces))
+	for _, s := range spaces {
+		w = append(w.text(s.name).entries(s.count), s.digests...)
+	}
+	w = append(w.text("deviceKeyInfo").entries(1).text("deviceKey"), device...)
+	return w.text("digestAlgorithm").text(digestAlg), nil
+}
+
+// check checks all of a draft but its elements. The signer's certificate must hold
+// when it signs, or no reader will believe it (9.3.1).
+func (d Draft) check(leaf *x509.Certificate) error {
 	switch {
-	case d.DocType == "":
-		return v, fmt.Errorf("%w: a draft without a type", ErrMalformed)
-	case d.Signed.IsZero(), v.ValidFrom.Before(v.Signed), !v.ValidFrom.Before(v.ValidUntil):
-		return v, fmt.Errorf("%w: the times of a draft must follow one another: signed, valid from, valid until", ErrMalformed)
-	case v.Signed.Before(leaf.NotBefore), v.Signed.After(leaf.NotAfter):
-		return v, fmt.Errorf("%w: the certificate does not hold when it is to sign", ErrProfile)
+	case !isName(d.DocType) || len(d.NameSpaces) == 0:
+		return fmt.Errorf("%w: a draft without a type or elements", ErrMalformed)
+	case d.Signed.IsZero(), d.ValidFrom.Before(d.Signed), !second(d.ValidFrom).Before(second(d.ValidUntil)):
+		return fmt.Errorf("%w: the times of a draft must follow one another: signed, valid from, valid until", ErrMalformed)
+	case second(d.Signed).Before(leaf.NotBefore), d.Signed.After(leaf.NotAfter):
+		return fmt.Errorf("%w: the certificate does not hold when it is to sign", ErrProfile)
+	case d.Status != nil && (d.Status.Index < 0 || !isName(d.Status.URI)):
+		return fmt.Errorf("%w: a status without a place", ErrUnsupported)
 	}
-	return v, nil
+	return nil
 }
 
-func second(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.UTC().Truncate(time.Second)
+// second is a time as the standard has it: in UTC, without fractions.
+func second(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+
+// issuedSpace is a namespace of a draft in CBOR: its items, and their digests by number.
+type issuedSpace struct {
+	name           string
+	count          int
+	items, digests written
 }
 
-// items writes every element with its own salt, and takes its digest.
-func (d Draft) items() (map[string][]encoded, map[string]map[uint64][]byte, error) {
-	items := make(map[string][]encoded, len(d.NameSpaces))
-	digests := make(map[string]map[uint64][]byte, len(d.NameSpaces))
-	for space, elements := range d.NameSpaces {
-		if space == "" || len(elements) == 0 || len(elements) > maxElements {
-			return nil, nil, fmt.Errorf("%w: a namespace without a name, or empty, or too full", ErrMalformed)
-		}
-		salts := make([]byte, saltSize*len(elements))
-		if _, err := rand.Read(salts); err != nil {
-			return nil, nil, fmt.Errorf("mdoc: drawing salts: %w", err)
-		}
-		places, err := shuffled(len(elements))
-		if err != nil {
-			return nil, nil, err
-		}
-		digests[space] = make(map[uint64][]byte, len(elements))
-		for k, name := range slices.Sorted(maps.Keys(elements)) {
-			item, err := writeItem(issuerItem{DigestID: places[k], Random: salts[k*saltSize:][:saltSize], Element: name}, elements[name])
-			if err != nil {
-				return nil, nil, err
-			}
-			digest := sha256.Sum256(item)
-			items[space] = append(items[space], item)
-			digests[space][places[k]] = digest[:]
-		}
+// issueSpace writes every element with its own salt, and takes its digest.
+func issueSpace(name string, elements map[string]any) (issuedSpace, error) {
+	n := len(elements)
+	if !isName(name) || n == 0 || n > maxElements {
+		return issuedSpace{}, fmt.Errorf("%w: a namespace without a name, or empty, or too full", ErrMalformed)
 	}
-	if len(items) == 0 {
-		return nil, nil, fmt.Errorf("%w: a draft without elements", ErrMalformed)
+	salts := make([]byte, saltSize*n)
+	if _, err := rand.Read(salts); err != nil {
+		return issuedSpace{}, fmt.Errorf("mdoc: drawing salts: %w", err)
 	}
-	return items, digests, nil
-}
-
-func writeItem(item issuerItem, value any) (encoded, error) {
-	value, err := writable(value, 0)
+	places, err := shuffled(n)
 	if err != nil {
-		return nil, err
+		return issuedSpace{}, err
 	}
-	if item.Value, err = canonical.Marshal(value); err != nil {
-		return nil, fmt.Errorf("%w: a value that CBOR cannot hold", ErrUnsupported)
+	s := issuedSpace{name: name, count: n, items: make(written, 0, 160*n), digests: make(written, 0, 36*n)}
+	digests := make([][sha256.Size]byte, n)
+	var item written
+	for k, element := range slices.Sorted(maps.Keys(elements)) {
+		if !isName(element) {
+			return issuedSpace{}, fmt.Errorf("%w: an element without a name", ErrMalformed)
+		}
+		item = item[:0].entries(4).text("random").bytes(salts[k*saltSize:][:saltSize]).text("digestID").number(places[k])
+		if item, err = item.text("elementValue").value(elements[element]); err != nil {
+			return issuedSpace{}, err
+		}
+		item = item.text("elementIdentifier").text(element)
+		from := len(s.items)
+		s.items = s.items.encoded(item)
+		digests[places[k]] = sha256.Sum256(s.items[from:])
 	}
-	raw, err := canonical.Marshal(item)
-	if err != nil {
-		return nil, err
+	for k, digest := range digests {
+		s.digests = s.digests.number(uint64(k)).bytes(digest[:])
 	}
-	return wrap(raw), nil
+	return s, nil
 }
 
 // shuffled gives the numbers below n in any order. In the order of the names, the

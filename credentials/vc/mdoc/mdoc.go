@@ -83,18 +83,7 @@ type encoded []byte
 
 // wrap puts CBOR into bytes and the tag around them.
 func wrap(raw []byte) encoded {
-	out := make([]byte, 0, len(raw)+7)
-	switch n := len(raw); {
-	case n < 24:
-		out = append(out, 0xd8, tagEncoded, 0x40|byte(n))
-	case n <= 0xff:
-		out = append(out, 0xd8, tagEncoded, 0x58, byte(n))
-	case n <= 0xffff:
-		out = append(out, 0xd8, tagEncoded, 0x59, byte(n>>8), byte(n))
-	default:
-		out = append(out, 0xd8, tagEncoded, 0x5a, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	}
-	return append(out, raw...)
+	return encoded(make(written, 0, len(raw)+8).encoded(raw))
 }
 
 // MarshalCBOR gives the bytes as they are.

@@ -176,3 +176,35 @@ func TestTimesAreToldApartFromSignatures(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentsAreInTheirDeterministicForm: what is written by hand is what the
+// library would write.
+func TestDocumentsAreInTheirDeterministicForm(t *testing.T) {
+	i, _ := issuer(t, key(t, elliptic.P256()))
+	d := draft(key(t, elliptic.P384()).Public())
+	d.Update = noon.AddDate(0, 3, 0)
+	d.NameSpaces["another"] = map[string]any{"long": string(bytes.Repeat([]byte("x"), 70000)), "short": ""}
+	raw := issue(t, i, d)
+	s := parsed(t, raw)
+	var object any
+	if err := encoded(s.Auth.Payload).read(&object); err != nil {
+		t.Fatal(err)
+	}
+	again := wrap(marshal(t, object))
+	for space, items := range s.NameSpaces {
+		for k, item := range items {
+			var content any
+			if err := item.read(&content); err != nil {
+				t.Fatal(err)
+			}
+			s.NameSpaces[space][k] = wrap(marshal(t, content))
+		}
+	}
+	s.Auth.Payload = again
+	if got := marshal(t, s); !bytes.Equal(got, raw) {
+		t.Errorf("got %x, want %x", raw, got)
+	}
+	if _, err := i.Issue(Draft{DocType: idType, NameSpaces: map[string]map[string]any{idSpace: {"x": "\xff"}}, DeviceKey: d.DeviceKey, Signed: noon, ValidFrom: noon, ValidUntil: noon.Add(time.Hour)}); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("text that is not UTF-8: got %v, want it refused", err)
+	}
+}

@@ -46,6 +46,40 @@ type item struct {
 	raw         encoded
 }
 
+// securityObject is what the issuer signed: the mobile security object (9.1.2.4).
+type securityObject struct {
+	Version         string                       `cbor:"version"`
+	DigestAlgorithm string                       `cbor:"digestAlgorithm"`
+	ValueDigests    map[string]map[uint64][]byte `cbor:"valueDigests"`
+	DeviceKeyInfo   deviceKeyInfo                `cbor:"deviceKeyInfo"`
+	DocType         string                       `cbor:"docType"`
+	Validity        validityInfo                 `cbor:"validityInfo"`
+	Status          cbor.RawMessage              `cbor:"status,omitempty"`
+}
+
+type deviceKeyInfo struct {
+	DeviceKey      cbor.RawMessage    `cbor:"deviceKey"`
+	Authorizations *keyAuthorizations `cbor:"keyAuthorizations,omitempty"`
+}
+
+// keyAuthorizations say which elements the device itself may state.
+type keyAuthorizations struct {
+	NameSpaces []string            `cbor:"nameSpaces,omitempty"`
+	Elements   map[string][]string `cbor:"dataElements,omitempty"`
+}
+
+type validityInfo struct {
+	Signed     time.Time `cbor:"signed"`
+	ValidFrom  time.Time `cbor:"validFrom"`
+	ValidUntil time.Time `cbor:"validUntil"`
+	Update     time.Time `cbor:"expectedUpdate,omitzero"`
+}
+
+type issuerSigned struct {
+	NameSpaces map[string][]encoded `cbor:"nameSpaces,omitempty"`
+	Auth       sign1                `cbor:"issuerAuth"`
+}
+
 // Parse reads an IssuerSigned in CBOR. It checks the form and no signature.
 func Parse(raw []byte) (*Document, error) {
 	if len(raw) > maxBytes {

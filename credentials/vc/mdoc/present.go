@@ -87,8 +87,8 @@ func (d *Document) Present(elements map[string][]string, session Transcript) (*P
 	if err != nil {
 		return nil, err
 	}
-	p.ToSign, err = toBeSigned(p.protected, payload)
-	return p, err
+	p.ToSign = toBeSigned(p.protected, payload)
+	return p, nil
 }
 
 // nothingStated are no elements by the device itself: an empty map.

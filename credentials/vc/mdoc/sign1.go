@@ -23,8 +23,9 @@ type sign1 struct {
 }
 
 // toBeSigned is the Sig_structure of RFC 9052, 4.4.
-func toBeSigned(protected, payload []byte) ([]byte, error) {
-	return canonical.Marshal([]any{contextSign1, protected, []byte{}, payload})
+func toBeSigned(protected, payload []byte) []byte {
+	w := make(written, 0, len(protected)+len(payload)+32)
+	return w.array(4).text(contextSign1).bytes(protected).bytes(nil).bytes(payload)
 }
 
 func protectedHeader(alg cose.Algorithm) ([]byte, error) {
@@ -41,11 +42,7 @@ func sign(signer crypto.Signer, protected, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the signing key: %w", ErrUnsupported, err)
 	}
-	message, err := toBeSigned(protected, payload)
-	if err != nil {
-		return nil, err
-	}
-	return by.Sign(rand.Reader, message)
+	return by.Sign(rand.Reader, toBeSigned(protected, payload))
 }
 
 // verify checks the signature by a key over a payload. It says no more than yes or no,
@@ -69,8 +66,7 @@ func (s sign1) verify(key crypto.PublicKey, payload []byte) (bool, error) {
 	if named != int64(alg) && named != exact || len(s.Signature) == 0 {
 		return false, nil
 	}
-	message, err := toBeSigned(s.Protected, payload)
-	return err == nil && fits(key, message, s.Signature), err
+	return fits(key, toBeSigned(s.Protected, payload), s.Signature), nil
 }
 
 // fits tells whether a signature is one by the key over the message.

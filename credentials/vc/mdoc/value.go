@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -29,6 +30,27 @@ func dates() cbor.TagSet {
 	return tags
 }
 
+// value writes the value of an element, the common kinds by hand.
+func (w written) value(v any) (written, error) {
+	switch v := v.(type) {
+	case string:
+		if utf8.ValidString(v) {
+			return w.text(v), nil
+		}
+	case []byte:
+		return w.bytes(v), nil
+	}
+	v, err := writable(v, 0)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := canonical.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("%w: a value that CBOR cannot hold", ErrUnsupported)
+	}
+	return append(w, raw...), nil
+}
+
 // writable checks that a value is of a kind that a document may hold, and brings
 // times into the only form that the standard allows: UTC, without fractions.
 func writable(v any, depth int) (any, error) {
@@ -36,7 +58,12 @@ func writable(v any, depth int) (any, error) {
 		return nil, fmt.Errorf("%w: nested too deeply", ErrUnsupported)
 	}
 	switch v := v.(type) {
-	case string, []byte, bool, int, int64, uint64, float64:
+	case string:
+		if !utf8.ValidString(v) {
+			return nil, fmt.Errorf("%w: text that is not UTF-8", ErrUnsupported)
+		}
+		return v, nil
+	case []byte, bool, int, int64, uint64, float64:
 		return v, nil
 	case FullDate:
 		if _, err := time.Parse(time.DateOnly, string(v)); err != nil {
@@ -44,10 +71,13 @@ func writable(v any, depth int) (any, error) {
 		}
 		return v, nil
 	case time.Time:
-		return v.UTC().Truncate(time.Second), nil
+		return second(v), nil
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for key, value := range v {
+			if !isName(key) {
+				return nil, fmt.Errorf("%w: a key that is empty or not UTF-8", ErrUnsupported)
+			}
 			w, err := writable(value, depth+1)
 			if err != nil {
 				return nil, err
@@ -68,6 +98,8 @@ func writable(v any, depth int) (any, error) {
 	}
 	return nil, fmt.Errorf("%w: a value of type %T", ErrUnsupported, v)
 }
+
+func isName(s string) bool { return s != "" && utf8.ValidString(s) }
 
 // readable brings a value that was read into the kinds that JSON and our callers know.
 func readable(v any) (any, error) {

@@ -15,16 +15,14 @@ import (
 type Binding struct {
 	Audience string // aud, byte for byte: the prefix of a client id belongs to it
 	Nonce    string
-	MaxAge   time.Duration // 0 means five minutes
+	MaxAge   time.Duration // 0 means UsualAge
 	// Transaction is the transaction_data that was sent for this credential, each as
 	// it was sent; the holder must have signed the hash of each.
 	Transaction []string
 }
 
-const (
-	usualAge = 5 * time.Minute
-	skew     = time.Minute // how far two honest clocks may be apart
-)
+// UsualAge is how old what a holder has signed may be.
+const UsualAge = 5 * time.Minute
 
 // check follows RFC 9901, section 7.3. The holder's key comes first: everything else
 // in the binding is hearsay until that has signed it.
@@ -79,7 +77,7 @@ func (b *Binding) checkOccasion(claims map[string]any, now time.Time) error {
 	}
 	age := b.MaxAge
 	if age == 0 {
-		age = usualAge
+		age = UsualAge
 	}
 	if times.IssuedAt.IsZero() || now.Sub(times.IssuedAt) > age || times.Check(now) != nil {
 		return ErrStale

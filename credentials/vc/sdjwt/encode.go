@@ -8,15 +8,26 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
 // encoder writes claims as JSON and puts digests where they are selective.
 type encoder struct {
 	decoys      int
+	payload     []byte
 	disclosures []byte // each with a tilde after it
 	random      []byte
 	digests     int
+	raw         [maxDepth + 2][]byte // for the disclosures at each depth, one after the other
+}
+
+// encoders keeps what was grown for one credential for the next.
+var encoders = sync.Pool{New: func() any { return &encoder{payload: []byte{}} }}
+
+func (e *encoder) reset(decoys int) {
+	e.decoys, e.digests = decoys, 0
+	e.payload, e.disclosures = e.payload[:0], e.disclosures[:0]
 }
 
 // draw gives n random bytes. They are fetched for many salts at once.
@@ -74,12 +85,14 @@ func (e *encoder) object(to []byte, object map[string]any, f *frame, depth int) 
 	if err := f.fits(true, false); err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(object))
+	var room [24]string
+	names := room[:0]
 	for name := range object {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	var digests []string
+	var places [24]string
+	digests := places[:0]
 	var err error
 	to = append(to, '{')
 	start := len(to)
@@ -89,7 +102,8 @@ func (e *encoder) object(to []byte, object map[string]any, f *frame, depth int) 
 		}
 		inner := f.of(name)
 		if inner != nil && inner.selective {
-			label, err := quote(nil, name)
+			var room [48]byte
+			label, err := quote(room[:0], name)
 			if err != nil {
 				return nil, err
 			}
@@ -164,11 +178,12 @@ func (e *encoder) array(to []byte, array []any, f *frame, depth int) ([]byte, er
 // claim, encoded; an element of an array has none.
 func (e *encoder) disclose(label []byte, v any, f *frame, depth int) (string, error) {
 	// 128 bits, as RFC 9901, section 9.3 wants.
-	raw := base64.RawURLEncoding.AppendEncode(append(make([]byte, 0, 160), `["`...), e.draw(16))
+	raw := base64.RawURLEncoding.AppendEncode(append(e.raw[depth][:0], `["`...), e.draw(16))
 	raw, err := e.value(append(append(raw, `",`...), label...), v, f, depth+1)
 	if err != nil {
 		return "", err
 	}
+	e.raw[depth] = raw
 	start := len(e.disclosures)
 	e.disclosures = base64.RawURLEncoding.AppendEncode(e.disclosures, append(raw, ']'))
 	digest := hashed(e.disclosures[start:])
@@ -178,8 +193,10 @@ func (e *encoder) disclose(label []byte, v any, f *frame, depth int) (string, er
 }
 
 func hashed(b []byte) string {
+	var text [43]byte
 	sum := sha256.Sum256(b)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	base64.RawURLEncoding.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 func comma(to []byte, start int) []byte {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/plinth-id/plinth/credentials/vc/jws"
@@ -96,17 +97,22 @@ func (i *Issuer) Issue(d Draft) (string, error) {
 			return "", fmt.Errorf("%w: %s", ErrProtected, name)
 		}
 	}
-	e := encoder{decoys: d.Decoys, disclosures: make([]byte, 0, 128*len(d.Selective))}
-	payload, err := e.value(make([]byte, 0, 1024), claims, f, 0)
+	e := encoders.Get().(*encoder)
+	defer encoders.Put(e)
+	e.reset(d.Decoys)
+	if e.payload, err = e.value(e.payload, claims, f, 0); err != nil {
+		return "", err
+	}
+	token, err := i.signer.Sign(e.payload)
 	if err != nil {
 		return "", err
 	}
-	token, err := i.signer.Sign(payload)
-	if err != nil {
-		return "", err
-	}
-	whole := make([]byte, 0, len(token)+1+len(e.disclosures))
-	return string(append(append(append(whole, token...), '~'), e.disclosures...)), nil
+	var whole strings.Builder
+	whole.Grow(len(token) + 1 + len(e.disclosures))
+	whole.Write(token)
+	whole.WriteByte('~')
+	whole.Write(e.disclosures)
+	return whole.String(), nil
 }
 
 // claims puts what the fields give beside the claims.
@@ -117,19 +123,27 @@ func (i *Issuer) claims(d Draft) (map[string]any, error) {
 	if d.Type == "" && !i.plain {
 		return nil, fmt.Errorf("%w: a credential needs a type", ErrMalformed)
 	}
-	given := map[string]any{}
+	claims := make(map[string]any, len(d.Claims)+8)
+	maps.Copy(claims, d.Claims)
+	var twice string
+	give := func(name string, value any) {
+		if _, given := claims[name]; given {
+			twice = name
+		}
+		claims[name] = value
+	}
 	if i.id != "" {
-		given["iss"] = i.id
+		give("iss", i.id)
 	}
 	if d.Type != "" {
-		given["vct"] = d.Type
+		give("vct", d.Type)
 	}
 	if d.Status != nil {
-		given["status"] = map[string]any{"status_list": map[string]any{"idx": d.Status.Index, "uri": d.Status.URI}}
+		give("status", map[string]any{"status_list": map[string]any{"idx": d.Status.Index, "uri": d.Status.URI}})
 	}
 	for name, at := range map[string]time.Time{"iat": d.IssuedAt, "nbf": d.NotBefore, "exp": d.Expires} {
 		if !at.IsZero() {
-			given[name] = at.Unix()
+			give(name, at.Unix())
 		}
 	}
 	if d.Holder != nil {
@@ -137,15 +151,10 @@ func (i *Issuer) claims(d Draft) (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		given["cnf"] = map[string]any{"jwk": jwk}
+		give("cnf", map[string]any{"jwk": jwk})
 	}
-	claims := make(map[string]any, len(given)+len(d.Claims))
-	maps.Copy(claims, d.Claims)
-	for name, value := range given {
-		if _, twice := claims[name]; twice {
-			return nil, fmt.Errorf("%w: %s is in the claims and in a field", ErrClash, name)
-		}
-		claims[name] = value
+	if twice != "" {
+		return nil, fmt.Errorf("%w: %s is in the claims and in a field", ErrClash, twice)
 	}
 	return claims, nil
 }

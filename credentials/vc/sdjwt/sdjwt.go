@@ -41,6 +41,9 @@ var (
 	ErrStale       = errors.New("sdjwt: the holder has signed it too long ago, or not yet")
 	ErrAltered     = errors.New("sdjwt: the holder has signed other claims than these")
 	ErrTransaction = errors.New("sdjwt: the holder has not signed the transaction")
+
+	ErrType      = errors.New("sdjwt: it is not what the metadata of its type describes")
+	ErrIntegrity = errors.New("sdjwt: a document is not the one that was meant")
 )
 
 // Media types, as typ has them.

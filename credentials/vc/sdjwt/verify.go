@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
@@ -108,27 +107,9 @@ func (p parts) issued(ctx context.Context, o Options, now time.Time) (Credential
 	if err != nil {
 		return Credential{}, err
 	}
-	c.Issuer, c.KeyID = issuer, p.token.Header.KeyID
-	if o.Anchors != nil && p.token.Header.Chain != nil {
-		c.Chain = p.token.Header.Chain
-		if !speaksFor(c.Chain[0], issuer) {
-			c.Issuer = c.Chain[0].Subject.String()
-		}
-	}
+	c.KeyID = p.token.Header.KeyID
+	c.Issuer, c.Chain = o.Signer(p.token.Header, issuer)
 	return c, nil
-}
-
-// speaksFor says whether a certificate names an issuer, so that one that is trusted
-// cannot appear as another.
-func speaksFor(leaf *x509.Certificate, issuer string) bool {
-	at, err := url.Parse(issuer)
-	if err != nil || issuer == "" {
-		return false
-	}
-	if slices.ContainsFunc(leaf.URIs, func(u *url.URL) bool { return u.String() == issuer }) {
-		return true
-	}
-	return at.Scheme == "https" && at.Host != "" && leaf.VerifyHostname(at.Hostname()) == nil
 }
 
 // read takes what is common to all credentials out of the claims.
