@@ -32,6 +32,7 @@ import (
 	"github.com/plinth-id/plinth/registry/partner"
 	"github.com/plinth-id/plinth/registry/place"
 	"github.com/plinth-id/plinth/templates"
+	"github.com/plinth-id/plinth/wallet"
 )
 
 // house is everything that serves, standing on the ground.
@@ -44,6 +45,7 @@ type house struct {
 	office     *enrol.Office
 	provider   *oidc.Provider
 	issuer     *credentials.Issuer
+	wallets    *wallet.Counter
 	federation *federation.Federation // nil: none
 	signals    *signals.Transmitter
 	status     *status.Publisher
@@ -69,14 +71,14 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err
 	}
-	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildFederation, h.buildVerifier, h.buildOffice, h.buildRiver, h.buildRouter} {
+	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildFederation, h.buildVerifier, h.buildWallet, h.buildOffice, h.buildRiver, h.buildRouter} {
 		if err := build(); err != nil {
 			return nil, err
 		}
 	}
 	h.sweeps = []sweep{
 		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep}, {"signing keys", h.provider.Maintain},
-		{"offers", h.issuer.Sweep}, {"presentations", h.counter.Sweep}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep},
+		{"offers", h.issuer.Sweep}, {"presentations", h.counter.Sweep}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep}, {"wallets", h.wallets.Sweep},
 		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
 	}
 	if h.federation != nil {
@@ -136,7 +138,7 @@ var machineScopes = []string{"ssf.manage", "ssf.read", askScope}
 // buildCredentials builds the provider and the issuer, each of which asks the
 // other one question: whose token is this, and whose code is this.
 func (h *house) buildCredentials() (err error) {
-	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.partners.Known, Issuer: h.URL,
+	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.client, Issuer: h.URL,
 		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo, Federated: h.federated,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
@@ -223,6 +225,7 @@ func (h *house) buildRouter() error {
 	h.status.Routes(h.router)
 	h.checker.Routes(h.router)
 	h.counter.Routes(h.router)
+	h.wallets.Routes(h.router)
 	return nil
 }
 
