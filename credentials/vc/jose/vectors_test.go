@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/plinth-id/plinth/credentials/vc/jws"
+	"github.com/plinth-id/plinth/credentials/vc/sdjwt"
 )
 
 // vectors is the folder of outside test data.
@@ -154,4 +155,47 @@ func suiteKey(t *testing.T, raw []byte) (crypto.Signer, string) {
 		return key, method.SecretKeyJwk.KeyID
 	}
 	return method.SecretKeyJwk.Key.(crypto.Signer), method.SecretKeyJwk.KeyID
+}
+
+// TestExamplesOfOpenID reads the JWTs of the Data Model 1.1 in the specifications.
+func TestExamplesOfOpenID(t *testing.T) {
+	dir := vectors(t)
+	issued := strings.Join(strings.Fields(string(load(t, dir, "openid4vci", "examples", "credential_response_jwt_vc_json.txt"))), "")
+	_, body, _ := strings.Cut(issued, "no-store")
+	var response struct{ Credentials []struct{ Credential string } }
+	if err := json.Unmarshal([]byte(body), &response); err != nil || len(response.Credentials) != 1 {
+		t.Fatalf("got %v (%v), want one", response, err)
+	}
+	var set struct{ JWKS jose.JSONWebKeySet }
+	if err := json.Unmarshal([]byte(strings.Join(strings.Fields(string(load(t, dir, "openid4vci", "examples", "issuer_jwks.json"))), "")), &set); err != nil {
+		t.Fatal(err)
+	}
+	o := trusting(set.JWKS.Keys[0].Key)
+	o.Now = func() time.Time { return time.Unix(1735689601, 0) }
+	d, err := Verify(t.Context(), Envelope{MediaType: CredentialJWTBefore, Content: response.Credentials[0].Credential}, o)
+	if err != nil || d.By != "https://credential-issuer.example.com" || d.KeyID != set.JWKS.Keys[0].KeyID {
+		t.Errorf("issued: got %+v (%v)", d, err)
+	}
+
+	key, _ := suiteKey(t, load(t, dir, "vc-jose-cose", "vm-p256.json"))
+	for _, c := range []struct {
+		file, media, by string
+	}{
+		{"credentials/jwt_vc.json", CredentialJWTBefore, "https://example.gov/issuers/565049"},
+		{"response/jwt_vc.json", PresentationJWTBefore, "did:example:ebfeb1f712ebc6f1c276e12ec21"},
+	} {
+		claims, err := jws.Object(load(t, dir, "openid4vp", "examples", c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := trusting(key.Public())
+		o.Now = func() time.Time { return time.Unix(1541493725, 0) }
+		if c.media == PresentationJWTBefore {
+			o.Binding = &sdjwt.Binding{Audience: "x509_san_dns:client.example.org", Nonce: "n-0S6_WzA2Mj"}
+		}
+		d, err := Verify(t.Context(), Envelope{MediaType: c.media, Content: compact(t, key, nil, claims)}, o)
+		if err != nil || d.By != c.by {
+			t.Errorf("%s: got %+v (%v), want %s", c.file, d, err, c.by)
+		}
+	}
 }

@@ -184,3 +184,97 @@ func BenchmarkVerify13Disclosures(b *testing.B) {
 		}
 	}
 }
+
+func TestDraftsThatCannotBeSigned(t *testing.T) {
+	key := newKey(t, elliptic.P256())
+	h := newHouse(t, key)
+	deep := any("x")
+	for range maxDepth + 1 {
+		deep = []any{deep}
+	}
+	for what, c := range map[string]struct {
+		change func(*Draft)
+		want   error
+	}{
+		"exp kept back":             {func(d *Draft) { d.Selective = [][]any{{"exp"}} }, ErrProtected},
+		"vct kept back":             {func(d *Draft) { d.Selective = [][]any{{"vct"}} }, ErrProtected},
+		"in cnf":                    {func(d *Draft) { d.Selective = [][]any{{"cnf", "jwk"}} }, ErrProtected},
+		"in status":                 {func(d *Draft) { d.Selective = [][]any{{"status", "status_list", "idx"}} }, ErrProtected},
+		"vct#integrity kept back":   {func(d *Draft) { d.Selective = [][]any{{"vct#integrity"}} }, ErrProtected},
+		"no type":                   {func(d *Draft) { d.Type = "" }, ErrMalformed},
+		"iss twice":                 {func(d *Draft) { d.Claims["iss"] = "x" }, ErrClash},
+		"exp twice":                 {func(d *Draft) { d.Claims["exp"] = 1 }, ErrClash},
+		"_sd":                       {func(d *Draft) { d.Claims["_sd"] = []any{} }, ErrReserved},
+		"_sd in a kept claim":       {func(d *Draft) { d.Claims["address"] = map[string]any{"_sd": "x"} }, ErrReserved},
+		"dots":                      {func(d *Draft) { d.Claims["address"] = map[string]any{"...": "x"} }, ErrReserved},
+		"_sd_alg":                   {func(d *Draft) { d.Claims["_sd_alg"] = "x" }, ErrReserved},
+		"a path into a text":        {func(d *Draft) { d.Selective = [][]any{{"given_name", "x"}} }, ErrPath},
+		"elements of an object":     {func(d *Draft) { d.Selective = [][]any{{"address", nil}} }, ErrPath},
+		"a name in an array":        {func(d *Draft) { d.Selective = [][]any{{"nationalities", "x"}} }, ErrPath},
+		"an empty path":             {func(d *Draft) { d.Selective = [][]any{{}} }, ErrPath},
+		"a step of another kind":    {func(d *Draft) { d.Selective = [][]any{{"nationalities", 1.0}} }, ErrPath},
+		"a negative step":           {func(d *Draft) { d.Selective = [][]any{{"nationalities", -1}} }, ErrPath},
+		"too deep":                  {func(d *Draft) { d.Claims["x"] = deep }, ErrTooLarge},
+		"not a value of JSON":       {func(d *Draft) { d.Claims["x"] = struct{}{} }, ErrMalformed},
+		"not a number":              {func(d *Draft) { d.Claims["x"] = json.Number("1e") }, ErrMalformed},
+		"not UTF-8":                 {func(d *Draft) { d.Claims["x"] = "\xff" }, ErrMalformed},
+		"decoys without end":        {func(d *Draft) { d.Decoys = 1 << 20 }, ErrTooLarge},
+		"a holder's key of no kind": {func(d *Draft) { d.Holder = "key" }, ErrKey},
+	} {
+		d := amina(h.holder.Public())
+		c.change(&d)
+		if _, err := h.issuer.Issue(d); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", what, err, c.want)
+		}
+	}
+	if _, err := NewIssuer(IssuerConfig{Key: key}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an issuer without a name: got %v, want ErrMalformed", err)
+	}
+	// A draft that failed leaves nothing behind for the next.
+	if _, err := Verify(t.Context(), issue(t, h, amina(nil)), h.options); err != nil {
+		t.Errorf("afterwards: got %v, want nil", err)
+	}
+}
+
+func TestSaltsAndDecoysAreNew(t *testing.T) {
+	h := newHouse(t, newKey(t, elliptic.P256()))
+	d := amina(nil)
+	d.Decoys = 3
+	seen := map[string]bool{}
+	digests := 0
+	for range 20 {
+		p, err := take(issue(t, h, d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, encoded := range p.disclosures {
+			disclosure, err := readDisclosure(encoded)
+			if err != nil || seen[encoded] {
+				t.Fatalf("%v twice (%v)", disclosure, err)
+			}
+			seen[encoded] = true
+		}
+		digests = len(p.claims["_sd"].([]any))
+		if _, err := p.weave(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, want := digests, 8+3; got != want {
+		t.Errorf("got %d digests at the top, want %d", got, want)
+	}
+}
+
+// TestPathsOverlap has one element named, and things in every one.
+func TestPathsOverlap(t *testing.T) {
+	h := newHouse(t, newKey(t, elliptic.P256()))
+	degree := func(name string) map[string]any { return map[string]any{"name": name, "year": 2001, "at": "Nairobi"} }
+	d := Draft{
+		Type: vct, Claims: map[string]any{"degrees": []any{degree("a"), degree("b")}, "langs": []string{"en", "sw"}},
+		Selective: [][]any{{"degrees", 1}, {"degrees", nil, "name"}, {"degrees", 1, "year"}, {"langs", nil}, {"absent", "x"}, {"langs", 9}},
+	}
+	c, err := Verify(t.Context(), issue(t, h, d), h.options)
+	want := [][]any{{"degrees", 0, "name"}, {"degrees", 1}, {"degrees", 1, "name"}, {"degrees", 1, "year"}, {"langs", 0}, {"langs", 1}}
+	if err != nil || !reflect.DeepEqual(c.Disclosed, want) {
+		t.Errorf("got %v (%v), want %v", c.Disclosed, err, want)
+	}
+}
