@@ -14,11 +14,15 @@ type offerRow struct {
 	TxCode  []byte
 	Sealed  []byte
 	Expires time.Time
+	Shape   offerShape
 }
 
-func insertOffer(ctx context.Context, db postgres.DB, o offerRow, link, code []byte) error {
-	_, err := db.Exec(ctx, `INSERT INTO credential_offer (id, link_hash, code_hash, tx_code, sealed, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`, o.ID, link, code, o.TxCode, o.Sealed, o.Expires)
+// offerHashes are what an offer is found by.
+type offerHashes struct{ link, code, state []byte }
+
+func insertOffer(ctx context.Context, db postgres.DB, o offerRow, by offerHashes) error {
+	_, err := db.Exec(ctx, `INSERT INTO credential_offer (id, link_hash, code_hash, state_hash, tx_code, sealed, expires_at, shape)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, o.ID, by.link, by.code, by.state, o.TxCode, o.Sealed, o.Expires, o.Shape)
 	if err != nil {
 		return fmt.Errorf("storing an offer: %w", err)
 	}
@@ -26,23 +30,26 @@ func insertOffer(ctx context.Context, db postgres.DB, o offerRow, link, code []b
 }
 
 // findOffer finds an offer that can still be redeemed; pgx.ErrNoRows otherwise.
-func findOffer(ctx context.Context, db postgres.DB, code []byte, now time.Time) (o offerRow, err error) {
-	err = db.QueryRow(ctx, `SELECT id, tx_code, sealed, expires_at FROM credential_offer
-		WHERE code_hash = $1 AND spent_at IS NULL AND expires_at > $2 AND tries < $3`, code, now, offerTries).
-		Scan(&o.ID, &o.TxCode, &o.Sealed, &o.Expires)
-	if err != nil {
-		return o, fmt.Errorf("finding an offer by its code: %w", err)
-	}
-	return o, nil
+func findOffer(ctx context.Context, db postgres.DB, code []byte, now time.Time) (offerRow, error) {
+	return offerBy(ctx, db, "code_hash", code, now)
 }
 
 // findOfferByLink finds an offer to show it; pgx.ErrNoRows when it is of no more use.
-func findOfferByLink(ctx context.Context, db postgres.DB, link []byte, now time.Time) (o offerRow, err error) {
-	err = db.QueryRow(ctx, `SELECT id, tx_code, sealed, expires_at FROM credential_offer
-		WHERE link_hash = $1 AND spent_at IS NULL AND expires_at > $2 AND tries < $3`, link, now, offerTries).
-		Scan(&o.ID, &o.TxCode, &o.Sealed, &o.Expires)
+func findOfferByLink(ctx context.Context, db postgres.DB, link []byte, now time.Time) (offerRow, error) {
+	return offerBy(ctx, db, "link_hash", link, now)
+}
+
+// findOfferByState finds the offer that a login began with; pgx.ErrNoRows when it is of no more use.
+func findOfferByState(ctx context.Context, db postgres.DB, state []byte, now time.Time) (offerRow, error) {
+	return offerBy(ctx, db, "state_hash", state, now)
+}
+
+func offerBy(ctx context.Context, db postgres.DB, column string, hash []byte, now time.Time) (o offerRow, err error) {
+	err = db.QueryRow(ctx, `SELECT id, tx_code, sealed, expires_at, shape FROM credential_offer
+		WHERE `+column+` = $1 AND spent_at IS NULL AND expires_at > $2 AND tries < $3`, hash, now, offerTries).
+		Scan(&o.ID, &o.TxCode, &o.Sealed, &o.Expires, &o.Shape)
 	if err != nil {
-		return o, fmt.Errorf("finding an offer by its link: %w", err)
+		return o, fmt.Errorf("finding an offer by its %s: %w", column, err)
 	}
 	return o, nil
 }
@@ -103,9 +110,9 @@ type issuanceRow struct {
 }
 
 func insertIssuance(ctx context.Context, db postgres.DB, r issuanceRow) error {
-	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (id, state, configuration, person_lookup, person_sealed,
+	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (id, issuance, state, configuration, person_lookup, person_sealed,
 			holder, status_list, status_index, notification, intended_at, expires_at)
-		VALUES ($1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Configuration, r.PersonLookup, r.PersonSealed,
+		VALUES ($1, $1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Configuration, r.PersonLookup, r.PersonSealed,
 		r.Holder, r.List, r.Index, r.Notification, r.Intended, r.Expires)
 	if err != nil {
 		return fmt.Errorf("recording the intent to issue %s: %w", r.ID, err)

@@ -115,7 +115,7 @@ func open(t *testing.T) *world {
 		return err
 	}))
 	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Known, Issuer: issuer, HTTP: http.DefaultClient, Certificate: shownCertificate,
-		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Scopes: []string{"ssf.manage", "ssf.read"}, Now: w.now,
+		Redeem: w.redeem, CredentialScopes: func() map[string][]string { return map[string][]string{"national_id": {configuration}} }, Scopes: []string{"ssf.manage", "ssf.read"}, Now: w.now,
 		Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return w.signals.Emit(ctx, tx, s) }})
 	must(t, err)
 	w.signals, err = signals.New(signals.Config{Pool: w.pool, Ring: w.ring, Provider: w.provider, HTTP: http.DefaultClient, Plain: true, Now: w.now})
