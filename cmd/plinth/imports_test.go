@@ -34,6 +34,7 @@ var mayImport = []struct {
 	{"registry/auth", []string{"internal/...", "templates", "registry", "biometrics/...", "registry/partner"}},
 	{"registry/...", []string{"internal/...", "templates", "registry", "biometrics/..."}},
 	{"oidc/...", []string{"internal/...", "templates", "registry", "registry/auth", "registry/partner", "oidc/..."}},
+	{"credentials/verifier/...", []string{"internal/...", "templates", "credentials/vc/...", "credentials/qr/...", "credentials/verifier/..."}},
 	{"credentials/chain", []string{"internal/...", "credentials/vc/..."}},
 	{"credentials/scribe", []string{"internal/...", "registry", "credentials/..."}},
 	{"credentials/shelf", []string{"internal/...", "credentials/kind"}},
