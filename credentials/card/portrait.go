@@ -29,7 +29,8 @@ func (p *Printer) portraitOf(file []byte) (*portrait, error) {
 	if len(file) > maxPortrait {
 		return nil, fmt.Errorf("%w: %d bytes", ErrPortrait, len(file))
 	}
-	if size, err := jpeg.DecodeConfig(bytes.NewReader(file)); err == nil && len(file) <= smallJPEG &&
+	whole := bytes.HasSuffix(file, []byte{0xff, 0xd9})
+	if size, err := jpeg.DecodeConfig(bytes.NewReader(file)); err == nil && whole && len(file) <= smallJPEG &&
 		max(size.Width, size.Height) <= 2*portraitSide && size.ColorModel != color.CMYKModel {
 		return &portrait{jpeg: file, width: size.Width, height: size.Height}, nil
 	}
