@@ -68,8 +68,11 @@ func (i *Issuer) kinds() []Kind {
 }
 
 // definitions are those that were ever active, the newest of each kind first.
-func (i *Issuer) definitions() []*kind.Definition {
-	return *i.known.Load()
+func (i *Issuer) definitions() (all []*kind.Definition) {
+	for _, v := range *i.known.Load() {
+		all = append(all, v.Definition)
+	}
+	return all
 }
 
 // kindOf finds a kind by its name, by its scope or, as the metadata has it, by its
