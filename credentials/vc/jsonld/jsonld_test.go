@@ -36,7 +36,9 @@ func TestCanonicalFormIsJSONGolds(t *testing.T) {
 			if r.IntN(3) == 0 {
 				q.Object = rdf.Literal(fmt.Sprint(r.IntN(2)), rdf.XSDInteger)
 			}
-			d = append(d, q)
+			if q.Subject != q.Object { // json-gold counts such a statement twice
+				d = append(d, q)
+			}
 		}
 		same := map[string]string{}
 		for i := range 5 {
