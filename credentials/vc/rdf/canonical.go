@@ -78,8 +78,8 @@ type canoniser struct {
 }
 
 func (c *canoniser) label(d Dataset) error {
-	c.quads = d
-	for i, q := range d {
+	c.quads = distinct(d)
+	for i, q := range c.quads {
 		for _, t := range [3]Term{q.Subject, q.Object, q.Graph} {
 			if t.kind != blank {
 				continue
@@ -118,7 +118,6 @@ func (c *canoniser) label(d Dataset) error {
 
 // tellApart labels the nodes that look alike, by what stands around them.
 func (c *canoniser) tellApart(hashes []string, alike map[string][]string) error {
-	c.withoutRepetition()
 	type result struct {
 		hash string
 		*issuer
@@ -150,18 +149,23 @@ func (c *canoniser) tellApart(hashes []string, alike map[string][]string) error 
 	return nil
 }
 
-// withoutRepetition drops statements that are there twice: around a node each
-// counts once.
-func (c *canoniser) withoutRepetition() {
-	seen := make(map[Quad]bool, len(c.quads))
-	for node, at := range c.about {
-		clear(seen)
-		c.about[node] = slices.DeleteFunc(at, func(i int) bool {
-			again := seen[c.quads[i]]
-			seen[c.quads[i]] = true
-			return again
-		})
+// distinct drops statements that are there twice: around a node each counts once.
+func distinct(d Dataset) Dataset {
+	seen := make(map[Quad]struct{}, len(d))
+	for i, q := range d {
+		if _, again := seen[q]; again {
+			rest := slices.Clone(d[:i])
+			for _, q := range d[i:] {
+				if _, again := seen[q]; !again {
+					seen[q] = struct{}{}
+					rest = append(rest, q)
+				}
+			}
+			return rest
+		}
+		seen[q] = struct{}{}
 	}
+	return d
 }
 
 // firstDegree is how a node looks from where it stands: itself as a, others as z.
@@ -176,7 +180,6 @@ func (c *canoniser) firstDegree(node string) string {
 		}))
 	}
 	slices.SortFunc(lines, bytes.Compare)
-	lines = slices.CompactFunc(lines, bytes.Equal)
 	return c.sum(bytes.Join(lines, nil))
 }
 
