@@ -66,6 +66,7 @@ type Issuer struct {
 	active   atomic.Pointer[kinds]
 	known    atomic.Pointer[[]shelf.Version] // that were ever active
 	signing  atomic.Pointer[scribe.Hand]
+	printers printers
 }
 
 // New makes an Issuer.

@@ -32,6 +32,7 @@ type Issued struct {
 	IDs          []uuid.UUID
 	Documents    [][]byte // as their format has them in a file
 	Notification string
+	statements   []statement
 }
 
 // order is what is to be issued, with all that decides it.
@@ -103,7 +104,7 @@ func (i *Issuer) issue(ctx context.Context, o order) (Issued, error) {
 		if err != nil {
 			return Issued{}, err
 		}
-		issued.IDs, issued.Documents = append(issued.IDs, a.ID), append(issued.Documents, document)
+		issued.IDs, issued.Documents, issued.statements = append(issued.IDs, a.ID), append(issued.Documents, document), append(issued.statements, a.statement)
 	}
 	failpoint.Hit(pointSigned)
 	return issued, postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error { return i.record(ctx, tx, o, issued) })

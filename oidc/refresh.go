@@ -63,17 +63,12 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 	if !ok {
 		return errRefresh
 	}
+	if err := g.held(ctx, tx, t, asking, b); err != nil {
+		return err
+	}
 	found, err := g.turned(ctx, tx, t, asking)
 	if err != nil {
 		return err
-	}
-	// Nobody but the holder of its key uses the refresh token of a public client (RFC 9449
-	// section 5), or of a wallet that has none (Attestation-Based Client Authentication 9.3).
-	if (asking.IsPublic() || asking.ID == "" || asking.instance != "") && found.Facts.JKT != "" && found.Facts.JKT != b.jkt {
-		return errProof.WithHint("The refresh token is for the holder of another key.")
-	}
-	if found.Facts.Instance != b.instance {
-		return fosite.ErrInvalidGrant.WithHint("The refresh token is for another copy of the wallet.")
 	}
 	m, err := g.renew(ctx, tx, asking, found, b)
 	if err != nil {
@@ -91,6 +86,27 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 		}
 	}
 	sessionOf(r).minted = m
+	return nil
+}
+
+// held refuses who has the refresh token of a public client but not its key (RFC 9449
+// section 5), or is another copy of an attested wallet (Attestation-Based Client
+// Authentication 9.3). It comes first: a thief must not use up what they cannot use.
+func (g refreshGrant) held(ctx context.Context, tx pgx.Tx, t ticket, asking client, b binding) error {
+	if !asking.IsPublic() && asking.ID != "" && asking.instance == "" {
+		return nil
+	}
+	found, err := live(ctx, tx, t.id, g.Now())
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errRefresh
+	case err != nil:
+		return fmt.Errorf("looking up a refresh token: %w", err)
+	case found.Facts.JKT != "" && found.Facts.JKT != b.jkt:
+		return errProof.WithHint("The refresh token is for the holder of another key.")
+	case found.Facts.Instance != b.instance:
+		return fosite.ErrInvalidGrant.WithHint("The refresh token is for another copy of the wallet.")
+	}
 	return nil
 }
 

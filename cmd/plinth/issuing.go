@@ -8,7 +8,7 @@ import (
 	"regexp"
 
 	"github.com/plinth-id/plinth/credentials/chain"
-	"github.com/plinth-id/plinth/credentials/status"
+	"github.com/plinth-id/plinth/credentials/vc/statuslist"
 )
 
 // Issuing is how a deployment issues credentials.
@@ -49,14 +49,10 @@ func (h *house) buildChain(ctx context.Context) (err error) {
 
 // statusSigner signs token lists with the key and certificates of documents, so that
 // who can check a document can check its list.
-func (h *house) statusSigner() (status.Signing, error) {
+func (h *house) statusSigner() (statuslist.Signing, error) {
 	signer, err := h.chain.Signer()
 	if err != nil {
-		return status.Signing{}, err
+		return statuslist.Signing{}, err
 	}
-	signing := status.Signing{Key: signer.SigningKey}
-	for _, c := range signer.Chain {
-		signing.Chain = append(signing.Chain, c.Raw)
-	}
-	return signing, nil
+	return statuslist.Signing{Key: signer.Signer, KeyID: signer.ID, Chain: signer.Chain}, nil
 }
