@@ -71,7 +71,7 @@ func TestInteropBothWays(t *testing.T) {
 	h := newHouse(t, key)
 	h.holder = holder
 	d := amina(holder.Public())
-	d.Decoys, d.Status = 2, nil // the peer would fetch the list
+	d.Decoys, d.Status = 2, nil                           // the peer would fetch the list
 	d.IssuedAt, d.Expires = noon, noon.AddDate(100, 0, 0) // the peer asks the real clock
 	p := peer{t, dir, object{"issuer": private(t, key), "holder": private(t, holder), "aud": occasion.Audience, "nonce": occasion.Nonce, "iat": occasion.At.Unix()}}
 	o := h.options
