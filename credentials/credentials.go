@@ -18,8 +18,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/envelope"
-	"github.com/plinth-id/plinth/credentials/kind"
 	"github.com/plinth-id/plinth/credentials/scribe"
+	"github.com/plinth-id/plinth/credentials/shelf"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/attest"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -64,8 +64,9 @@ type Issuer struct {
 	Dialects *Dialects
 	apart    chan struct{} // connections outside of the pool
 	active   atomic.Pointer[kinds]
-	known    atomic.Pointer[[]*kind.Definition] // that were ever active
+	known    atomic.Pointer[[]shelf.Version] // that were ever active
 	signing  atomic.Pointer[scribe.Hand]
+	printers printers
 }
 
 // New makes an Issuer.
@@ -78,7 +79,7 @@ func New(c Config) (*Issuer, error) {
 	}
 	i := &Issuer{Config: c, Dialects: newDialects(), apart: make(chan struct{}, 2)}
 	i.active.Store(i.builtin())
-	known := kind.Builtin()
+	known := shelf.Builtin()
 	i.known.Store(&known)
 	return i, nil
 }

@@ -75,9 +75,9 @@ func codes(v verifier.Verdict) string {
 
 func (h *house) assisted(t *testing.T, format string) []byte {
 	t.Helper()
-	made, err := h.Assisted(t.Context(), Errand{UIN: h.uin.Reveal(), Kind: "national_id", Format: format, Officer: uuid.New(), Reason: "printed at the desk"})
+	made, err := h.Assisted(t.Context(), Errand{UIN: h.uin.Reveal(), Kind: "national_id", Formats: []string{format}, Officer: uuid.New(), Reason: "printed at the desk"})
 	must(t, err)
-	return made
+	return made[format]
 }
 
 func TestWalletFetchesWhatTheVerifierAccepts(t *testing.T) {
@@ -277,10 +277,10 @@ func TestPortraitIsPrintedWhenItFits(t *testing.T) {
 
 func TestAssistedIssuanceIsRefusedByName(t *testing.T) {
 	h := newHouse(t)
-	good := Errand{UIN: h.uin.Reveal(), Kind: "national_id", Format: FormatVC, Officer: uuid.New(), Reason: "printed at the desk"}
+	good := Errand{UIN: h.uin.Reveal(), Kind: "national_id", Formats: []string{FormatVC}, Officer: uuid.New(), Reason: "printed at the desk"}
 	for name, change := range map[string]func(*Errand){
 		"unknown-type":     func(e *Errand) { e.Kind = "driving_licence" },
-		"unknown-format":   func(e *Errand) { e.Format = "jwt_vc_json" },
+		"unknown-format":   func(e *Errand) { e.Formats = []string{"jwt_vc_json"} },
 		"identity-unknown": func(e *Errand) { e.UIN = "1234567890" },
 		"invalid":          func(e *Errand) { e.Reason = "" },
 	} {

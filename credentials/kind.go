@@ -68,8 +68,18 @@ func (i *Issuer) kinds() []Kind {
 }
 
 // definitions are those that were ever active, the newest of each kind first.
-func (i *Issuer) definitions() []*kind.Definition {
-	return *i.known.Load()
+func (i *Issuer) definitions() (all []*kind.Definition) {
+	for _, v := range *i.known.Load() {
+		all = append(all, v.Definition)
+	}
+	return all
+}
+
+// called tells whether a kind goes by a name: its own, its scope, its configuration or
+// the type of its W3C credential.
+func called(k Kind, name string) bool {
+	d := k.Definition
+	return name == d.Name || name == d.Scope || name == k.ID || d.Formats.LDP != nil && slices.Contains(d.Formats.LDP.Types, name)
 }
 
 // kindOf finds a kind by its name, by its scope or, as the metadata has it, by its
@@ -78,7 +88,7 @@ func (i *Issuer) kindOf(name, format string) (Kind, error) {
 	var names, formats []string
 	for _, k := range *i.active.Load() {
 		d := k.Definition
-		if name == d.Name || name == d.Scope || name == k.ID || d.Formats.LDP != nil && slices.Contains(d.Formats.LDP.Types, name) {
+		if called(k, name) {
 			if k.Format == format {
 				return k, nil
 			}

@@ -21,10 +21,10 @@ func (i *Issuer) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, known := kinds{}, []*kind.Definition{}
+	all, known := kinds{}, []shelf.Version{}
 	for _, v := range versions {
 		if v.State == shelf.Active || v.State == shelf.Retired {
-			known = append(known, v.Definition)
+			known = append(known, v)
 		}
 		if v.State != shelf.Active {
 			continue

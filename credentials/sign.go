@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"errors"
 	"time"
 
 	"github.com/plinth-id/plinth/credentials/kind"
@@ -64,5 +65,18 @@ func (i *Issuer) sign(k Kind, s statement) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.Sign(k, s)
+	document, err := h.Sign(k, s)
+	if errors.Is(err, kind.ErrMissing) {
+		return nil, errDenied.Because(err)
+	}
+	return document, err
+}
+
+// ready refuses, before anything is written down, what cannot be signed now.
+func (i *Issuer) ready(k Kind) error {
+	h, err := i.hand()
+	if err == nil && (k.Format == kind.SDJWT || k.Format == kind.MDoc) {
+		return h.Stopped
+	}
+	return err
 }

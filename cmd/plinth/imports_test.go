@@ -28,6 +28,7 @@ var mayImport = []struct {
 	{"templates", nil},
 	{"credentials/vc/...", []string{"credentials/vc/..."}},
 	{"credentials/qr/...", []string{"credentials/vc/...", "credentials/qr/..."}},
+	{"credentials/card/...", []string{"credentials/qr/...", "credentials/card/..."}},
 	{"biometrics/...", []string{"biometrics/..."}},
 	{"registry", []string{"internal/...", "biometrics/..."}},
 	{"registry/enrol", []string{"internal/...", "templates", "registry", "biometrics/...", "registry/place"}},

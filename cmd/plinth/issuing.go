@@ -51,5 +51,8 @@ func (h *house) buildChain(ctx context.Context) (err error) {
 // who can check a document can check its list.
 func (h *house) statusSigner() (statuslist.Signing, error) {
 	signer, err := h.chain.Signer()
-	return statuslist.Signing{Key: signer.SigningKey.Signer, Chain: signer.Chain}, err
+	if err != nil {
+		return statuslist.Signing{}, err
+	}
+	return statuslist.Signing{Key: signer.Signer, KeyID: signer.ID, Chain: signer.Chain}, nil
 }

@@ -240,9 +240,14 @@ func (c Claim) in(format string) bool {
 		return len(c.SDJWT) > 0
 	case MDoc:
 		return len(c.MDoc) > 0
+	case printed:
+		return c.Card != ""
 	}
 	return c.Code != 0
 }
+
+// printed is the format of what stands on a card beside the code.
+const printed = "card"
 
 // placesOf checks where a claim is put, and names each place.
 func (k *Definition) placesOf(c Claim) ([]string, error) {
@@ -266,6 +271,8 @@ func (k *Definition) placesOf(c Claim) ([]string, error) {
 		return nil, fmt.Errorf("%s is the issuer's to set", c.SDJWT[0])
 	case c.MDoc != nil && (len(c.MDoc) != 2 || !dotted.MatchString(c.MDoc[0])):
 		return nil, fmt.Errorf("its place in mso_mdoc is a namespace and an element")
+	case c.Card != "" && k.Formats.Code == nil:
+		return nil, fmt.Errorf("it has a place on the card, and only what has a code is printed")
 	case c.Code == 0:
 		return all, nil
 	case k.Formats.Code == nil:

@@ -17,6 +17,7 @@ type Claim struct {
 	SDJWT     []string `json:"dc+sd-jwt,omitempty"` // path
 	MDoc      []string `json:"mso_mdoc,omitempty"`  // namespace and element
 	Code      int64    `json:"claim169,omitempty"`  // key
+	Card      string   `json:"card,omitempty"`      // path of the printed card
 }
 
 // Label names a claim in one language.

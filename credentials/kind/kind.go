@@ -46,21 +46,21 @@ var ErrDefinition = errors.New("kind: the definition cannot be used")
 
 // Definition is one kind of credential, in every format that it is issued in.
 type Definition struct {
-	Name        string       `json:"id"`
-	Scope       string       `json:"scope"` // empty: the name
-	Display     []Display    `json:"display"`
-	Days        int          `json:"days"`
-	Status      []string     `json:"status"`
-	Binding     string       `json:"binding"`                           // "key": to the holder's key; "none"
-	Batch       int          `json:"batch_size,omitempty"`              // copies that a wallet may get at once
-	Daily       int          `json:"daily,omitempty"`                   // copies that a person may get in a day; 0: any number
-	Reuse       *Reuse       `json:"credential_reuse_policy,omitempty"` // nil: as often as one likes
-	Attestation *Attestation `json:"key_attestation,omitempty"`         // nil: any key will do
-	HAIP        bool         `json:"haip,omitempty"`                    // only for wallets of that profile
-	Approval    bool         `json:"approval,omitempty"`                // an officer looks before it is issued
-	Card        string       `json:"card,omitempty"`                    // template of the printed card
-	Formats     Places       `json:"formats"`
-	Claims      []Claim      `json:"claims"`
+	Name        string          `json:"id"`
+	Scope       string          `json:"scope"` // empty: the name
+	Display     []Display       `json:"display"`
+	Days        int             `json:"days"`
+	Status      []string        `json:"status"`
+	Binding     string          `json:"binding"`                           // "key": to the holder's key; "none"
+	Batch       int             `json:"batch_size,omitempty"`              // copies that a wallet may get at once
+	Daily       int             `json:"daily,omitempty"`                   // copies that a person may get in a day; 0: any number
+	Reuse       *Reuse          `json:"credential_reuse_policy,omitempty"` // nil: as often as one likes
+	Attestation *Attestation    `json:"key_attestation,omitempty"`         // nil: any key will do
+	HAIP        bool            `json:"haip,omitempty"`                    // only for wallets of that profile
+	Approval    bool            `json:"approval,omitempty"`                // an officer looks before it is issued
+	Card        json.RawMessage `json:"card,omitempty"`                    // template of the printed card; empty: ours
+	Formats     Places          `json:"formats"`
+	Claims      []Claim         `json:"claims"`
 }
 
 // Display is what people see of a kind, in one language.

@@ -187,6 +187,19 @@ func fill(i *qr.Identity169, key int64, v any) {
 	}
 }
 
+// Card169 is what is printed beside a code, by the paths of the card.
+func (k *Definition) Card169(f Facts) map[string]Said {
+	all := map[string]Said{}
+	_ = k.each(printed, f, func(c Claim, v any) { // what is missing on paper was missing in the code
+		if said, ok := v.(Said); ok {
+			all[c.Card] = append(all[c.Card], said...)
+			return
+		}
+		all[c.Card] = append(all[c.Card], Spoken{Text: fmt.Sprint(plain(v))})
+	})
+	return all
+}
+
 // At is where a claim stands in a format that is made of names; nil: nowhere.
 func (c Claim) At(format string) []string {
 	switch format {

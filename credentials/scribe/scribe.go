@@ -69,7 +69,7 @@ func New(s Signer) (*Hand, error) {
 
 // Sign makes one document of a kind, as its format has it in a file.
 func (h *Hand) Sign(k Kind, s Statement) ([]byte, error) {
-	facts := kind.Facts{Who: s.Who, From: s.From, Until: s.Until, Authority: h.Authority, Country: h.Country}
+	facts := h.facts(s)
 	if k.Format != kind.Code {
 		facts.Who.Portrait = fitting(facts.Who.Portrait)
 	}
@@ -84,6 +84,10 @@ func (h *Hand) Sign(k Kind, s Statement) ([]byte, error) {
 		return h.signCode(k, s, facts)
 	}
 	return nil, fmt.Errorf("signing %s: the format is not known", k.ID)
+}
+
+func (h *Hand) facts(s Statement) kind.Facts {
+	return kind.Facts{Who: s.Who, From: s.From, Until: s.Until, Authority: h.Authority, Country: h.Country}
 }
 
 // signLDP makes a W3C credential.

@@ -169,14 +169,21 @@ func (s *Shelf) All(ctx context.Context) ([]Version, error) {
 			return nil, fmt.Errorf("reading version %d of the kind %s: %w", v.Version, v.Name, err)
 		}
 	}
-	for _, d := range kind.Builtin() {
-		v := Version{Name: d.Name, State: Active, By: "built in", Definition: d, Document: string(kind.BuiltinDocument(d.Name))}
-		if used[d.Name] {
+	for _, v := range Builtin() {
+		if used[v.Name] {
 			v.State = Retired
 		}
 		all = append(all, v)
 	}
 	return all, nil
+}
+
+// Builtin are the versions that are part of the program, all active.
+func Builtin() (all []Version) {
+	for _, d := range kind.Builtin() {
+		all = append(all, Version{Name: d.Name, State: Active, By: "built in", Definition: d, Document: string(kind.BuiltinDocument(d.Name))})
+	}
+	return all
 }
 
 // Get finds a version; of version -1 the newest.

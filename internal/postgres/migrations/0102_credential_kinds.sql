@@ -31,4 +31,5 @@ ALTER TABLE credential_issuance ADD COLUMN issuance uuid;
 UPDATE credential_issuance SET issuance = id;
 ALTER TABLE credential_issuance ALTER COLUMN issuance SET NOT NULL;
 ALTER TABLE credential_issuance ADD COLUMN version integer NOT NULL DEFAULT 0;
+ALTER TABLE credential_issuance ADD COLUMN suspended text CHECK (suspended IN ('registry', 'officer'));
 CREATE INDEX credential_issuance_issuance ON credential_issuance (issuance);
