@@ -28,6 +28,8 @@ var mayImport = []struct {
 	{"templates", nil},
 	{"credentials/vc", nil},
 	{"credentials/qr", []string{"credentials/vc"}},
+	{"credentials/proof", []string{"internal/...", "credentials/vc/..."}},
+	{"credentials/envelope", nil},
 	{"biometrics/...", []string{"biometrics/..."}},
 	{"registry", []string{"internal/...", "biometrics/..."}},
 	{"registry/enrol", []string{"internal/...", "templates", "registry", "biometrics/...", "registry/place"}},
