@@ -71,13 +71,12 @@ func TestEachCopyOfABatchIsUnlikeTheOthers(t *testing.T) {
 			Subject struct {
 				ID string `json:"id"`
 			} `json:"credentialSubject"`
-			Status struct {
-				ID string `json:"id"`
+			Status []struct {
 				At string `json:"statusListIndex"`
 			} `json:"credentialStatus"`
 		}
 		must(t, json.Unmarshal(document, &d))
-		for _, mark := range []string{d.ID, d.Subject.ID, "index " + d.Status.At} {
+		for _, mark := range []string{d.ID, d.Subject.ID, "index " + d.Status[0].At} {
 			if mark == "" || seen[mark] {
 				t.Errorf("got %q twice, or not at all: copies can be joined by it", mark)
 			}

@@ -16,7 +16,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/envelope"
+	"github.com/plinth-id/plinth/credentials/scribe"
+	"github.com/plinth-id/plinth/credentials/shelf"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/attest"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -28,16 +31,18 @@ import (
 
 // Config is what an Issuer works with.
 type Config struct {
-	Pool     *pgxpool.Pool
-	Ring     *keys.Ring
-	Registry *registry.Registry
-	Desk     *auth.Desk
-	Status   *status.Publisher
-	Tokens   Tokens
-	Notify   func(context.Context, pgx.Tx, notify.Message) error // notify.Sender.Queue
-	Offers   func(notify.Channel) bool                           // notify.Sender.Offers
-	Issuer   *url.URL                                            // public base URL
-	Now      func() time.Time                                    // nil means time.Now
+	Pool      *pgxpool.Pool
+	Ring      *keys.Ring
+	Registry  *registry.Registry
+	Desk      *auth.Desk
+	Status    *status.Publisher
+	Chain     *chain.Keeper
+	Tokens    Tokens
+	Notify    func(context.Context, pgx.Tx, notify.Message) error // notify.Sender.Queue
+	Offers    func(notify.Channel) bool                           // notify.Sender.Offers
+	Issuer    *url.URL                                            // public base URL
+	Authority string                                              // who issues, in words that may stand on a card; empty: the host
+	Now       func() time.Time                                    // nil means time.Now
 
 	Officer   func(*gin.Context) uuid.UUID                                // place.OfficerFrom: who came through the guard
 	Unsettled func(context.Context, postgres.DB, uuid.UUID) (bool, error) // a person's record is about to change; nil: it never is
@@ -57,13 +62,16 @@ type Tokens struct {
 type Issuer struct {
 	Config
 	Dialects *Dialects
-	active   atomic.Pointer[kinds]
 	apart    chan struct{} // connections outside of the pool
+	active   atomic.Pointer[kinds]
+	known    atomic.Pointer[[]shelf.Version] // that were ever active
+	signing  atomic.Pointer[scribe.Hand]
+	printers printers
 }
 
 // New makes an Issuer.
 func New(c Config) (*Issuer, error) {
-	if c.Pool == nil || c.Ring == nil || c.Registry == nil || c.Desk == nil || c.Status == nil || c.Tokens.Token == nil || c.Tokens.Challenge == nil || c.Tokens.Nonce == nil || c.Notify == nil || c.Offers == nil || c.Issuer == nil {
+	if c.Pool == nil || c.Ring == nil || c.Registry == nil || c.Desk == nil || c.Status == nil || c.Chain == nil || c.Tokens.Token == nil || c.Tokens.Challenge == nil || c.Tokens.Nonce == nil || c.Notify == nil || c.Offers == nil || c.Issuer == nil {
 		return nil, errors.New("credentials: every field of Config up to Issuer is needed")
 	}
 	if c.Now == nil {
@@ -71,6 +79,8 @@ func New(c Config) (*Issuer, error) {
 	}
 	i := &Issuer{Config: c, Dialects: newDialects(), apart: make(chan struct{}, 2)}
 	i.active.Store(i.builtin())
+	known := shelf.Builtin()
+	i.known.Store(&known)
 	return i, nil
 }
 
@@ -80,10 +90,10 @@ func (i *Issuer) ID() string { return strings.TrimSuffix(i.Config.Issuer.String(
 // at is an address below the issuer's.
 func (i *Issuer) at(path string) string { return i.ID() + path }
 
-// Sweep forgets what has expired.
+// Sweep sees which kinds are active now, and forgets what has expired.
 func (i *Issuer) Sweep(ctx context.Context) error {
 	now := i.Now()
-	return errors.Join(sweepNonces(ctx, i.Pool, now), sweepOffers(ctx, i.Pool, now), sweepDeferred(ctx, i.Pool, now), sweepQuota(ctx, i.Pool, now))
+	return errors.Join(i.Reload(ctx), sweepNonces(ctx, i.Pool, now), sweepOffers(ctx, i.Pool, now), sweepDeferred(ctx, i.Pool, now), sweepQuota(ctx, i.Pool, now))
 }
 
 // messages are the keys that wallets encrypt requests to.

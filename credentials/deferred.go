@@ -169,7 +169,7 @@ func (i *Issuer) fetch(ctx context.Context, kind Kind, row deferredRow, grant au
 			return Answer{}, err
 		}
 	}
-	issued, err := i.issue(ctx, o, func(s statement) ([]byte, error) { return i.sign(kind, s) })
+	issued, err := i.issue(ctx, o)
 	if err != nil {
 		return Answer{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/plinth-id/plinth/credentials/envelope"
 	"github.com/plinth-id/plinth/credentials/proof"
+	"github.com/plinth-id/plinth/credentials/scribe"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/registry/auth"
 )
@@ -67,7 +68,7 @@ func (i *Issuer) askedDraft13(t auth.Token, r CredentialRequest) (Kind, error) {
 			continue
 		}
 		known = true
-		if kind.Draft13.is(r) {
+		if isType(kind.Draft13, r) {
 			return i.granted(t, kind.ID, errType)
 		}
 	}
@@ -77,8 +78,8 @@ func (i *Issuer) askedDraft13(t auth.Token, r CredentialRequest) (Kind, error) {
 	return Kind{}, errFormat
 }
 
-// is tells whether a request names this type.
-func (d Draft13) is(r CredentialRequest) bool {
+// isType tells whether a request names this type.
+func isType(d scribe.Draft13, r CredentialRequest) bool {
 	if d.Type != "" {
 		return d.Type == r.VCT || d.Type == r.Doctype
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/plinth-id/plinth/credentials/proof"
-	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/failpoint"
 	"github.com/plinth-id/plinth/internal/fault"
@@ -19,93 +19,101 @@ import (
 	"github.com/plinth-id/plinth/registry/auth"
 )
 
-// life is how long a credential is good for.
-const life = 2 * 365 * 24 * time.Hour
-
 // Where a crash would hurt.
 var (
 	pointIntended = failpoint.Name("credentials/issue/intended")
 	pointSigned   = failpoint.Name("credentials/issue/signed")
 )
 
-// Issued are signed credentials on their way out, one for each key. Nothing of them
-// is kept but a hash.
+// Issued are signed credentials on their way out, one for each key and kind. Nothing
+// of them is kept but a hash.
 type Issued struct {
+	Issuance     uuid.UUID // what they share in the ledger
 	IDs          []uuid.UUID
 	Documents    [][]byte // as their format has them in a file
 	Notification string
+	statements   []statement
 }
 
 // order is what is to be issued, with all that decides it.
 type order struct {
 	person  uuid.UUID
 	kind    Kind
+	also    []Kind // further formats of the same, revoked together with it
 	actor   string
 	details map[string]string
-	keys    []proof.Key // one document for each; nil: one document that is bound to no key
+	keys    []proof.Key // one document of each kind for each; nil: one that is bound to no key
 	nonces  []string    // to be spent
 	counted bool        // against what a person may be given in a day
 	taken   uuid.UUID   // the deferral that ends with it; zero: none
 }
 
-// statement is what is to be signed.
-type statement struct {
-	id     uuid.UUID
-	who    registry.Identity
-	holder proof.Key
-	entry  status.Entry
-	from   time.Time
-	until  time.Time
+// artefact is one document of an order.
+type artefact struct {
+	statement
+	kind Kind
 }
 
-// statements are the documents of an order. Each has a number, and later a place in a
-// status list, of its own: a shared one would tell verifiers that the copies are one.
-func (i *Issuer) statements(o order, who registry.Identity) []statement {
+// artefacts are the documents of an order. Each has a number and a place in a status
+// list of its own: a shared one would tell verifiers that the copies are one.
+func (i *Issuer) artefacts(ctx context.Context, o order) ([]artefact, error) {
+	who, err := i.Registry.Read(ctx, i.Pool, o.person)
+	if err != nil {
+		return nil, err
+	}
+	if who.Status != registry.Active {
+		return nil, errDenied
+	}
 	from := i.Now().UTC().Truncate(time.Second)
 	holders := o.keys
 	if holders == nil {
 		holders = []proof.Key{{}}
 	}
-	var all []statement
-	for _, holder := range holders {
-		all = append(all, statement{id: uuid.New(), who: who, holder: holder, from: from, until: from.Add(life)})
+	var all []artefact
+	for _, k := range append([]Kind{o.kind}, o.also...) {
+		if err := i.ready(k); err != nil {
+			return nil, err
+		}
+		for _, holder := range holders {
+			all = append(all, artefact{kind: k, statement: statement{ID: uuid.New(), Who: who, Holder: holder, From: from, Until: i.until(k, from)}})
+		}
 	}
-	return all
+	places, err := i.Status.Draw(ctx, len(all))
+	for n := range places {
+		all[n].Entry = places[n]
+	}
+	return all, err
 }
 
 // issue records the intent, then signs, then records what was signed: all copies
 // or none. A crash in between leaves an intent without a credential, which does no harm
 // and can be revoked; never a credential that is in no ledger.
-func (i *Issuer) issue(ctx context.Context, o order, sign func(statement) ([]byte, error)) (Issued, error) {
-	who, err := i.Registry.Read(ctx, i.Pool, o.person)
+func (i *Issuer) issue(ctx context.Context, o order) (Issued, error) {
+	all, err := i.artefacts(ctx, o)
 	if err != nil {
 		return Issued{}, err
 	}
-	if who.Status != registry.Active {
-		return Issued{}, errDenied
-	}
-	all := i.statements(o, who)
-	issued := Issued{Notification: uuid.NewString()}
-	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error { return i.intend(ctx, tx, o, all, issued.Notification) })
+	issued := Issued{Issuance: all[0].ID, Notification: uuid.NewString()}
+	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error { return i.intend(ctx, tx, o, all, issued) })
 	if err != nil {
 		return Issued{}, err
 	}
 	failpoint.Hit(pointIntended)
-	for _, s := range all {
-		document, err := sign(s)
+	for _, a := range all {
+		document, err := i.sign(a.kind, a.statement)
 		if err != nil {
 			return Issued{}, err
 		}
-		issued.IDs, issued.Documents = append(issued.IDs, s.id), append(issued.Documents, document)
+		issued.IDs, issued.Documents, issued.statements = append(issued.IDs, a.ID), append(issued.Documents, document), append(issued.statements, a.statement)
 	}
 	failpoint.Hit(pointSigned)
 	return issued, postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error { return i.record(ctx, tx, o, issued) })
 }
 
-// intend spends the nonces, counts the copies, draws places in the status list and
-// writes the lines of the ledger, all or nothing.
-func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, all []statement, notification string) error {
-	// Whoever is deactivated in this moment waits for the line, which is then revoked.
+// intend spends the nonces, counts the copies and writes the lines of the ledger,
+// all or nothing.
+func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, all []artefact, issued Issued) error {
+	// Whoever is deactivated in this moment waits for the lines, which are then revoked.
 	active, err := i.Registry.Active(ctx, tx, o.person)
 	if err != nil {
 		return err
@@ -119,12 +127,26 @@ func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, all []statement
 	if err := i.count(ctx, tx, o, len(all)); err != nil {
 		return err
 	}
-	for n := range all {
-		if err := i.intendOne(ctx, tx, o, &all[n], hashed(notification)); err != nil {
+	rows := issuanceRows{Issuance: issued.Issuance, PersonLookup: i.personLookup(o.person), Notification: hashed(issued.Notification), Intended: i.Now()}
+	for _, a := range all {
+		sealed, err := i.Ring.Seal(keys.Identity, o.person[:], a.ID[:])
+		if err != nil {
 			return err
 		}
+		rows.add(a, sealed)
 	}
-	return nil
+	if err := insertIssuances(ctx, tx, rows); err != nil {
+		return err
+	}
+	details := map[string]string{"configuration": o.kind.ID}
+	for _, k := range o.also {
+		details["configuration"] += " " + k.ID
+	}
+	if len(o.keys) > 1 {
+		details["copies"] = strconv.Itoa(len(o.keys))
+	}
+	maps.Copy(details, o.details)
+	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIntended, Person: o.person, Actor: o.actor, Subject: issued.Issuance.String(), Details: details})
 }
 
 // count keeps a stolen token from being worth any number of credentials.
@@ -142,24 +164,6 @@ func (i *Issuer) count(ctx context.Context, tx pgx.Tx, o order, copies int) erro
 	return nil
 }
 
-func (i *Issuer) intendOne(ctx context.Context, tx pgx.Tx, o order, s *statement, notification []byte) (err error) {
-	if s.entry, err = i.Status.Draw(ctx, tx, s.id); err != nil {
-		return err
-	}
-	sealed, err := i.Ring.Seal(keys.Identity, o.person[:], s.id[:])
-	if err != nil {
-		return err
-	}
-	err = insertIssuance(ctx, tx, issuanceRow{ID: s.id, Configuration: o.kind.ID, PersonLookup: i.personLookup(o.person), PersonSealed: sealed,
-		Holder: s.holder.Thumbprint(), List: s.entry.List, Index: s.entry.Index, Notification: notification, Intended: i.Now(), Expires: s.until})
-	if err != nil {
-		return err
-	}
-	details := map[string]string{"configuration": o.kind.ID}
-	maps.Copy(details, o.details)
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIntended, Person: o.person, Actor: o.actor, Subject: s.id.String(), Details: details})
-}
-
 // record writes down what was signed, and ends the deferral that waited for it.
 func (i *Issuer) record(ctx context.Context, tx pgx.Tx, o order, issued Issued) error {
 	if o.taken != uuid.Nil {
@@ -171,21 +175,19 @@ func (i *Issuer) record(ctx context.Context, tx pgx.Tx, o order, issued Issued) 
 			return errTransaction
 		}
 	}
-	for n, id := range issued.IDs {
-		digest := sha256.Sum256(issued.Documents[n])
-		moved, err := markIssued(ctx, tx, id, digest[:], i.Now())
-		if err != nil {
-			return err
-		}
-		if !moved {
-			return fault.New(fault.Conflict, "This credential was recorded as issued already.")
-		}
-		err = audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIssued, Person: o.person, Actor: o.actor, Subject: id.String()})
-		if err != nil {
-			return err
-		}
+	digests := make([][]byte, len(issued.Documents))
+	for n, document := range issued.Documents {
+		sum := sha256.Sum256(document)
+		digests[n] = sum[:]
 	}
-	return nil
+	moved, err := markIssued(ctx, tx, issued.IDs, digests, i.Now())
+	if err != nil {
+		return err
+	}
+	if !moved {
+		return fault.New(fault.Conflict, "This credential was recorded as issued already.")
+	}
+	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIssued, Person: o.person, Actor: o.actor, Subject: issued.Issuance.String()})
 }
 
 const personKind = "credential person"

@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -110,7 +111,9 @@ func newHouse(t *testing.T) *house {
 	must(t, err)
 	lists, err := status.New(status.Config{Pool: pool, Ring: ring, Issuer: at, Now: h.now})
 	must(t, err)
-	h.Issuer, err = New(Config{Pool: pool, Ring: ring, Registry: people, Desk: h.desk, Status: lists, Draft13: true, Officer: func(*gin.Context) uuid.UUID { return h.officer }, Attesters: makers(t),
+	certificates, err := chain.Open(t.Context(), chain.Config{Pool: pool, Ring: ring, Issuer: at, Country: "XX", Now: h.now})
+	must(t, err)
+	h.Issuer, err = New(Config{Chain: certificates, Pool: pool, Ring: ring, Registry: people, Desk: h.desk, Status: lists, Draft13: true, Officer: func(*gin.Context) uuid.UUID { return h.officer }, Attesters: makers(t),
 		Tokens: Tokens{Token: h.judged, Challenge: func(c *gin.Context, err error) error { return h.provider.Challenge(c, err) }, Nonce: func() string { return h.provider.Nonce() }}, Notify: h.queue, Offers: func(notify.Channel) bool { return true }, Issuer: at, Now: h.now})
 	must(t, err)
 	r := web.New(web.Config{Public: at, Log: slog.New(slog.DiscardHandler)})

@@ -3,99 +3,117 @@ package credentials
 import (
 	"maps"
 	"slices"
+	"strings"
 
-	"github.com/plinth-id/plinth/credentials/proof"
-	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/kind"
+	"github.com/plinth-id/plinth/credentials/scribe"
+	"github.com/plinth-id/plinth/internal/fault"
 )
 
-// NationalID is the identifier of the one credential configuration so far.
+// NationalID is the configuration that everybody is offered who is enrolled.
 const NationalID = "national_id_ldp_vc"
 
-// Kind is a kind of credential as wallets get it: one credential configuration.
-type Kind struct {
-	ID        string
-	Scope     string
-	Format    string
-	Bound     bool          // to a key of the holder
-	BatchSize int           // copies that one request may ask for
-	Daily     int           // copies that a person may be given in a day
-	Levels    *proof.Levels // of the attestation that keys must have; nil: none is needed
-	Approved  bool          // by an officer, each time
-	HAIP      bool          // for wallets of that profile only
-	Reuse     string        // how its copies are to be used, by the names of ETSI TS 119 472-3
+// Kind is a kind of credential in one format: what a credential configuration of the
+// metadata stands for.
+type Kind = scribe.Kind
 
-	Binding  []string       // how the holder's key is named
-	Metadata map[string]any // the other members of its entry in the metadata
-	Draft13  Draft13
-}
-
-// Draft13 is a kind as wallets of draft 13 ask for it.
-type Draft13 struct {
-	Format   string
-	Types    []string // of W3C formats
-	Type     string   // vct or doctype of the others
-	Metadata map[string]any
-}
-
-// Scopes says which scope of an authorization request asks for which
-// configuration: it is the CredentialScopes of oidc.Config.
-func Scopes() map[string]string { return map[string]string{"national_id": NationalID} }
-
-// kinds are the active kinds by the configuration.
+// kinds are the active kinds by the configuration, as they were last read.
 type kinds map[string]Kind
+
+// expand makes the configurations of a definition.
+func (i *Issuer) expand(all kinds, d *kind.Definition, version int) error {
+	for _, format := range d.In() {
+		k, err := scribe.Configure(i.ID(), d, format)
+		if err != nil {
+			return err
+		}
+		k.Version = version
+		all[k.ID] = k
+	}
+	return nil
+}
 
 // builtin are the kinds of a deployment that has set up none of its own.
 func (i *Issuer) builtin() *kinds {
-	context, _ := vc.IdentityContext(i.ID())
-	definition := map[string]any{"@context": []string{vc.ContextV2, context}, "type": []string{vc.TypeCredential, vc.TypeNationalID}}
-	suites := []string{"eddsa-rdfc-2022"}
-	names := inEveryLanguage("offer.card")
-	return &kinds{NationalID: {
-		ID: NationalID, Scope: "national_id", Format: "ldp_vc", Bound: true, BatchSize: 20, Daily: 100, Reuse: "once_only",
-		Binding: []string{"did:key", "did:jwk", "jwk"},
-		Metadata: map[string]any{"credential_signing_alg_values_supported": suites, "credential_definition": definition,
-			"credential_metadata": map[string]any{"display": names,
-				"claims": []claim{subjectClaim("fullName", true), subjectClaim("birthDate", true), subjectClaim("gender", false)}}},
-		Draft13: Draft13{Format: "ldp_vc", Types: []string{vc.TypeCredential, vc.TypeNationalID},
-			Metadata: map[string]any{"credential_signing_alg_values_supported": suites, "credential_definition": definition, "display": names}},
-	}}
+	all := kinds{}
+	for _, d := range kind.Builtin() {
+		if err := i.expand(all, d, 0); err != nil {
+			panic(err) // compiled in, and tested
+		}
+	}
+	return &all
+}
+
+// kind is the active kind of a configuration that wallets may ask for.
+func (i *Issuer) kind(id string) (Kind, bool) {
+	k, ok := (*i.active.Load())[id]
+	return k, ok && k.Format != kind.Code
+}
+
+// HAIP tells whether a configuration is for wallets of that profile only.
+func (i *Issuer) HAIP(configuration string) bool {
+	k, ok := i.kind(configuration)
+	return ok && k.HAIP
 }
 
 // kinds are all that wallets may ask for, in the order of their names.
 func (i *Issuer) kinds() []Kind {
 	var all []Kind
 	for _, id := range slices.Sorted(maps.Keys(*i.active.Load())) {
-		all = append(all, (*i.active.Load())[id])
+		if k, ok := i.kind(id); ok {
+			all = append(all, k)
+		}
 	}
 	return all
 }
 
-// kind finds one by its configuration id.
-func (i *Issuer) kind(id string) (Kind, bool) {
-	k, ok := (*i.active.Load())[id]
-	return k, ok
+// definitions are those that were ever active, the newest of each kind first.
+func (i *Issuer) definitions() (all []*kind.Definition) {
+	for _, v := range *i.known.Load() {
+		all = append(all, v.Definition)
+	}
+	return all
 }
 
-// HAIP tells whether a configuration is for wallets of that profile alone.
-func (i *Issuer) HAIP(id string) bool {
-	kind, _ := i.kind(id)
-	return kind.HAIP
+// called tells whether a kind goes by a name: its own, its scope, its configuration or
+// the type of its W3C credential.
+func called(k Kind, name string) bool {
+	d := k.Definition
+	return name == d.Name || name == d.Scope || name == k.ID || d.Formats.LDP != nil && slices.Contains(d.Formats.LDP.Types, name)
 }
 
-// sign makes one document of a kind, as its format has it in a file.
-func (i *Issuer) sign(_ Kind, s statement) ([]byte, error) { return i.signVC(s) }
-
-type display struct {
-	Name   string `json:"name"`
-	Locale string `json:"locale"`
+// kindOf finds a kind by its name, by its scope or, as the metadata has it, by its
+// configuration.
+func (i *Issuer) kindOf(name, format string) (Kind, error) {
+	var names, formats []string
+	for _, k := range *i.active.Load() {
+		d := k.Definition
+		if called(k, name) {
+			if k.Format == format {
+				return k, nil
+			}
+			formats = append(formats, k.Format)
+		}
+		if !slices.Contains(names, d.Name) {
+			names = append(names, d.Name)
+		}
+	}
+	slices.Sort(names)
+	slices.Sort(formats)
+	if len(formats) == 0 {
+		return Kind{}, fault.New(fault.Invalid, "There is no such credential. Use one of those that are active.").Named("unknown-type").
+			At("type", "is one of: "+strings.Join(names, ", "))
+	}
+	return Kind{}, fault.New(fault.Invalid, "This credential is not issued in this format.").Named("unknown-format").
+		At("format", "is one of: "+strings.Join(formats, ", "))
 }
 
-type claim struct {
-	Path      []string  `json:"path"`
-	Mandatory bool      `json:"mandatory"`
-	Display   []display `json:"display"`
-}
-
-func subjectClaim(name string, mandatory bool) claim {
-	return claim{Path: []string{"credentialSubject", name}, Mandatory: mandatory, Display: inEveryLanguage("verify.claim." + name)}
+// Scopes says which configurations a scope of an authorization request asks for: a
+// kind in all its formats. It is the CredentialScopes of oidc.Config.
+func (i *Issuer) Scopes() map[string][]string {
+	scopes := map[string][]string{}
+	for _, k := range i.kinds() {
+		scopes[k.Scope] = append(scopes[k.Scope], k.ID)
+	}
+	return scopes
 }

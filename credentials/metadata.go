@@ -13,12 +13,6 @@ import (
 	"github.com/plinth-id/plinth/templates"
 )
 
-// When wallets should come for more copies of what is used once.
-const (
-	renewUnused   = 2                 // copies left
-	renewLifetime = 30 * 24 * 60 * 60 // seconds left
-)
-
 // Metadata is what wallets must know of the issuer (OpenID4VCI 1.0, 12.2.4).
 func (i *Issuer) Metadata() (map[string]any, error) {
 	published, err := i.messages().Published()
@@ -56,17 +50,6 @@ func (i *Issuer) entry(kind Kind) map[string]any {
 	if kind.Bound {
 		entry["cryptographic_binding_methods_supported"] = kind.Binding
 		entry["proof_types_supported"] = i.proofTypes(kind)
-	}
-	if kind.Reuse != "" {
-		// By the names of ETSI TS 119 472-3, 4.2.4.2.
-		option := map[string]any{"details": []string{kind.Reuse}, "batch_size": kind.BatchSize, "reissue_trigger_unused": renewUnused, "reissue_trigger_lifetime_left": renewLifetime}
-		about, _ := entry["credential_metadata"].(map[string]any)
-		about = maps.Clone(about)
-		if about == nil {
-			about = map[string]any{}
-		}
-		about["credential_reuse_policy"] = map[string]any{"id": "arf_annex_ii", "options": []any{option}}
-		entry["credential_metadata"] = about
 	}
 	return entry
 }
@@ -116,6 +99,11 @@ func (i *Issuer) signedMetadata() ([]byte, error) {
 	}
 	compact, err := signed.CompactSerialize()
 	return []byte(compact), err
+}
+
+type display struct {
+	Name   string `json:"name"`
+	Locale string `json:"locale"`
 }
 
 func inEveryLanguage(key string) []display {

@@ -14,7 +14,12 @@ import (
 // Enrolled offers the credential to somebody who has just been given a UIN, and
 // sends the offer and its transaction code. It is the Offer of enrol.Config.
 func (i *Issuer) Enrolled(ctx context.Context, tx pgx.Tx, person, application uuid.UUID) error {
-	who, err := i.Registry.Read(ctx, tx, person)
+	return i.send(ctx, tx, person, nil, "enrolment "+application.String())
+}
+
+// send offers kinds to a person by message, and the transaction code by another.
+func (i *Issuer) send(ctx context.Context, tx pgx.Tx, person uuid.UUID, kinds []string, reason string) error {
+	who, err := i.Registry.Details(ctx, tx, person)
 	if err != nil {
 		return err
 	}
@@ -22,8 +27,7 @@ func (i *Issuer) Enrolled(ctx context.Context, tx pgx.Tx, person, application uu
 	if first.To == "" {
 		return nil // nobody would ever see the offer
 	}
-	offer, err := i.Offer(ctx, tx, OfferTo{Person: person, TxCode: true,
-		Voucher: auth.Voucher{Reason: "enrolment " + application.String()}})
+	offer, err := i.Offer(ctx, tx, OfferTo{Person: person, TxCode: true, Kinds: kinds, Voucher: auth.Voucher{Reason: reason}})
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (i *Issuer) give(ctx context.Context, t auth.Token, kind Kind, d demand) (A
 	if wait {
 		return i.deferIt(ctx, t.Grant, o, d.draft13)
 	}
-	issued, err := i.issue(ctx, o, func(s statement) ([]byte, error) { return i.sign(kind, s) })
+	issued, err := i.issue(ctx, o)
 	if err != nil {
 		return Answer{}, err
 	}

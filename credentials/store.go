@@ -96,37 +96,49 @@ func sweepOffers(ctx context.Context, db postgres.DB, now time.Time) error {
 	return nil
 }
 
-type issuanceRow struct {
-	ID            uuid.UUID
-	Configuration string
-	PersonLookup  []byte
-	PersonSealed  []byte
-	Holder        []byte
-	List          int64
-	Index         int
-	Notification  []byte
-	Intended      time.Time
-	Expires       time.Time
+// issuanceRows are the lines of one issuance, column by column: what differs between
+// them is a list.
+type issuanceRows struct {
+	Issuance     uuid.UUID
+	PersonLookup []byte
+	Notification []byte
+	Intended     time.Time
+
+	ID            []uuid.UUID
+	Configuration []string
+	Version       []int32
+	PersonSealed  [][]byte
+	Holder        [][]byte
+	List          []int64
+	Index         []int32
+	Expires       []time.Time
 }
 
-func insertIssuance(ctx context.Context, db postgres.DB, r issuanceRow) error {
-	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (id, state, configuration, person_lookup, person_sealed,
-			holder, status_list, status_index, notification, intended_at, expires_at)
-		VALUES ($1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Configuration, r.PersonLookup, r.PersonSealed,
-		r.Holder, r.List, r.Index, r.Notification, r.Intended, r.Expires)
+func (r *issuanceRows) add(a artefact, sealed []byte) {
+	r.ID, r.Configuration, r.Version = append(r.ID, a.ID), append(r.Configuration, a.kind.ID), append(r.Version, int32(a.kind.Version))
+	r.PersonSealed, r.Holder = append(r.PersonSealed, sealed), append(r.Holder, a.Holder.Thumbprint())
+	r.List, r.Index, r.Expires = append(r.List, a.Entry.List), append(r.Index, int32(a.Entry.Index)), append(r.Expires, a.Until)
+}
+
+func insertIssuances(ctx context.Context, db postgres.DB, r issuanceRows) error {
+	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (issuance, state, person_lookup, notification, intended_at,
+			id, configuration, version, person_sealed, holder, status_list, status_index, expires_at)
+		SELECT $1, 'intended', $2, $3, $4, * FROM unnest($5::uuid[], $6::text[], $7::int[], $8::bytea[], $9::bytea[], $10::bigint[], $11::int[], $12::timestamptz[])`,
+		r.Issuance, r.PersonLookup, r.Notification, r.Intended, r.ID, r.Configuration, r.Version, r.PersonSealed, r.Holder, r.List, r.Index, r.Expires)
 	if err != nil {
-		return fmt.Errorf("recording the intent to issue %s: %w", r.ID, err)
+		return fmt.Errorf("recording the intent to issue %s: %w", r.Issuance, err)
 	}
 	return nil
 }
 
-func markIssued(ctx context.Context, db postgres.DB, id uuid.UUID, digest []byte, now time.Time) (bool, error) {
-	tag, err := db.Exec(ctx, `UPDATE credential_issuance SET state = 'issued', digest = $2, issued_at = $3
-		WHERE id = $1 AND state = 'intended'`, id, digest, now)
+// markIssued records what was signed; false when any of it was recorded before.
+func markIssued(ctx context.Context, db postgres.DB, ids []uuid.UUID, digests [][]byte, now time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `UPDATE credential_issuance c SET state = 'issued', digest = d.digest, issued_at = $3
+		FROM unnest($1::uuid[], $2::bytea[]) AS d (id, digest) WHERE c.id = d.id AND c.state = 'intended'`, ids, digests, now)
 	if err != nil {
-		return false, fmt.Errorf("recording that %s was issued: %w", id, err)
+		return false, fmt.Errorf("recording that %s was issued: %w", ids[0], err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return tag.RowsAffected() == int64(len(ids)), nil
 }
 
 // personOf is the lookup value of the person whom an issuance is about;
@@ -137,24 +149,6 @@ func personOf(ctx context.Context, db postgres.DB, id uuid.UUID) (sealed []byte,
 		return nil, fmt.Errorf("finding issuance %s: %w", id, err)
 	}
 	return sealed, nil
-}
-
-// issuancesOf lists what was issued, or intended, to a person.
-func issuancesOf(ctx context.Context, db postgres.DB, person [][]byte) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, `SELECT id FROM credential_issuance WHERE person_lookup = ANY ($1)`, person)
-	if err != nil {
-		return nil, fmt.Errorf("finding the credentials of a person: %w", err)
-	}
-	defer rows.Close()
-	var all []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("finding the credentials of a person: %w", err)
-		}
-		all = append(all, id)
-	}
-	return all, rows.Err()
 }
 
 // notified records what a wallet did with a credential. The first word counts,

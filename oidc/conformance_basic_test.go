@@ -250,6 +250,13 @@ func TestOIDCCBasic(t *testing.T) {
 			other := s.register(t, map[string]any{"token_endpoint_auth_method": "client_secret_basic", "jwks": nil, "grant_types": []string{"authorization_code", "refresh_token"}})
 			s.send(t, "/oidc/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.str("refresh_token")}}, map[string]string{"Authorization": basicAuth(other)}).refuses(t, 400, "invalid_grant")
 		},
+		"oidcc-server-client-secret-post": func(t *testing.T, s *basic) {
+			s.c = s.register(t, map[string]any{"token_endpoint_auth_method": "client_secret_post", "jwks": nil})
+			trade := url.Values{"grant_type": {"authorization_code"}, "redirect_uri": {callback}, "client_id": {s.c.id}, "client_secret": {s.c.secret}}
+			said, _ := s.flow(t, nil) // its code is not for those who send the secret in the header
+			trade.Set("code", said.Get("code"))
+			s.good(t, s.post(t, "/oidc/token", trade))
+		},
 		"oidcc-ensure-request-with-valid-pkce-succeeds": func(t *testing.T, s *basic) {
 			c := s.register(t, nil)
 			if got := s.post(t, "/oidc/token", s.trade(t, c, s.browser(t).login(t, s.asks(s.world.question(c))).Get("code"))); got.status != 200 {

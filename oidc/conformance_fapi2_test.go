@@ -236,6 +236,15 @@ func TestFAPI2SecurityProfileFinal(t *testing.T) {
 		"ensure-token-endpoint-fails-with-mismatched-dpop-jkt": func(t *testing.T, s *suite) {
 			refusedAt(t, s.redeems(t, s.code(t, set("dpop_jkt", strings.Repeat("A", 43))), nil, nil), "invalid_dpop_proof", "invalid_grant", "invalid_request")
 		},
+		"ensure-mismatched-dpop-jkt-fails": func(t *testing.T, s *suite) {
+			form := s.question(s.c.rp)
+			form.Set("dpop_jkt", strings.Repeat("A", 43))
+			refusedAt(t, s.send(t, "/oidc/par", s.signed(t, s.c.rp, form), map[string]string{"DPoP": s.proof(t, s.c.bound, "POST", "/oidc/par", "", nil)}), "invalid_dpop_proof", "invalid_request")
+		},
+		"ensure-token-endpoint-fails-with-mismatched-dpop-proof-jkt": func(t *testing.T, s *suite) {
+			got := s.send(t, "/oidc/par", s.signed(t, s.c.rp, s.question(s.c.rp)), map[string]string{"DPoP": s.proof(t, s.second.bound, "POST", "/oidc/par", "", nil)})
+			refusedAt(t, s.redeems(t, s.browser(t).login(t, s.at(got)).Get("code"), nil, nil), "invalid_dpop_proof", "invalid_grant", "invalid_request")
+		},
 		"ensure-holder-of-key-required": func(t *testing.T, s *suite) {
 			refusedAt(t, s.post(t, "/oidc/token", s.trade(t, s.c.rp, s.code(t, nil))), "invalid_dpop_proof", "invalid_request")
 		},
@@ -275,6 +284,20 @@ func TestFAPI2SecurityProfileFinal(t *testing.T) {
 			if got := s.browser(t).get(t, s.asks(url.Values{"client_id": {s.second.id}, "request_uri": {pushed.str("request_uri")}})); got.status != 400 {
 				t.Errorf("got %d", got.status)
 			}
+		},
+		"par-attempt-to-use-expired-request_uri": func(t *testing.T, s *suite) {
+			pushed := s.par(t, nil, nil)
+			seconds, _ := pushed.body["expires_in"].(float64)
+			s.ahead.Store(int64(time.Duration(seconds+1) * time.Second))
+			if got := s.browser(t).get(t, s.at(pushed)); seconds == 0 || got.status != 400 || got.header.Get("Location") != "" {
+				t.Errorf("got %d %s after %v seconds, want it shown here", got.status, got.text, seconds)
+			}
+		},
+		"par-authorization-request-containing-request_uri-form-param": func(t *testing.T, s *suite) {
+			refusedAt(t, s.par(t, set("request_uri", "urn:ietf:params:oauth:request_uri:x"), nil), "invalid_request")
+		},
+		"plain-fapi-tolerate-unregistered-redirect-uri": func(t *testing.T, s *suite) { // RFC 9126 2.4 allows it; we do not
+			refusedAt(t, s.par(t, set("redirect_uri", "https://rp.example/unregistered"), nil), "invalid_request", "invalid_redirect_uri")
 		},
 		"par-without-duplicate-parameters": func(t *testing.T, s *suite) {
 			pushed := s.par(t, nil, nil)

@@ -19,7 +19,7 @@ import (
 // Metadata says what works here, and nothing else (OpenID Connect Discovery,
 // RFC 8414, and the standards that add to them).
 func (p *Provider) Metadata() map[string]any {
-	scopes := slices.Concat([]string{"openid", "profile", "email", "phone", "address", offline}, slices.Sorted(maps.Keys(p.CredentialScopes)), p.Scopes)
+	scopes := slices.Concat([]string{"openid", "profile", "email", "phone", "address", offline}, slices.Sorted(maps.Keys(p.credentialScopes())), p.Scopes)
 	claims := append(slices.Clone(about), claimNames()...)
 	for _, name := range claimNames() {
 		if also := companion[name]; also != "" {
@@ -102,7 +102,7 @@ func (p *Provider) Metadata() map[string]any {
 	if p.Redeem != nil {
 		m["pre-authorized_grant_anonymous_access_supported"] = true
 	}
-	if len(p.CredentialScopes) > 0 {
+	if len(p.credentialScopes()) > 0 {
 		m["authorization_details_types_supported"] = []string{credentialDetail}
 	}
 	return m

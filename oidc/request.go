@@ -178,7 +178,7 @@ func (p *Provider) mode(ctx context.Context, c client, a *asked, mode string) er
 // scoped takes the scopes that we know. Credentials have scopes of their own.
 func (p *Provider) scoped(a *asked, c client, wished []string) error {
 	for _, scope := range wished {
-		if configuration, ok := p.CredentialScopes[scope]; ok {
+		for _, configuration := range p.credentialScopes()[scope] {
 			a.Configurations = with(a.Configurations, configuration)
 		}
 		if scope == offline && !c.Allows("refresh_token") {

@@ -65,6 +65,7 @@ const (
 type Change struct {
 	Person uuid.UUID
 	Status Status
+	Fields []string // of the identity schema that were corrected; nil: the status changed
 }
 
 // errUnknown is the one answer for a number that is not there, is mistyped, or

@@ -24,6 +24,9 @@ func digest() map[string]string {
 		panic(err)
 	}
 	for _, file := range files {
+		if file.IsDir() {
+			continue
+		}
 		raw, err := fs.ReadFile(static, "static/"+file.Name())
 		if err != nil {
 			panic(err)
@@ -33,6 +36,40 @@ func digest() map[string]string {
 	}
 	return sums
 }
+
+// walletScripts are the modules of the wallet. They import one another by name, so they
+// are versioned together: their directory has the digest of them all.
+var (
+	walletScripts = scripts("wallet")
+	bundles       = map[string]string{"wallet": bundleOf("wallet")}
+)
+
+func scripts(dir string) []string {
+	files, err := fs.ReadDir(static, "static/"+dir)
+	if err != nil {
+		panic(err)
+	}
+	var names []string
+	for _, file := range files {
+		names = append(names, file.Name())
+	}
+	return names
+}
+
+func bundleOf(dir string) string {
+	sum := sha256.New()
+	for _, name := range scripts(dir) {
+		raw, err := fs.ReadFile(static, "static/"+dir+"/"+name)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(raw), raw)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6])
+}
+
+// bundled is the address of a directory of modules, with its version.
+func bundled(dir string) string { return "/static/" + dir + "/" + bundles[dir] + "/" }
 
 // asset is the address of a static file, with its version.
 func asset(name string) (string, error) {
@@ -52,6 +89,10 @@ func Static() http.Handler {
 			return
 		}
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		if name, ok := strings.CutPrefix(r.URL.Path, bundled("wallet")); ok {
+			r = r.Clone(r.Context())
+			r.URL.Path = "/static/wallet/" + name
+		}
 		files.ServeHTTP(w, r)
 	})
 }

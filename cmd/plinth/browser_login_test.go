@@ -55,10 +55,11 @@ func TestJourneyOfAPasskey(t *testing.T) {
 	}
 }
 
-// A scanner on the computer of the browser is found, and logs its person in.
+// A scanner on the computer of the browser is found, and logs its person in. The
+// person is of this journey alone: whoever consented before is not asked again.
 func TestJourneyOfAFingerOnADevice(t *testing.T) {
 	d := demoOf(t)
-	who := d.sheet.People[5]
+	who := d.sheet.People[2]
 	pictures := t.TempDir()
 	raw, err := os.ReadFile(who.Finger)
 	must(t, err)
@@ -88,7 +89,7 @@ func TestJourneyOfALoginWithAWallet(t *testing.T) {
 	must(t, err)
 	binding, err := w.BeginBinding(t.Context(), d.url, who.UIN)
 	must(t, err)
-	must(t, w.Bind(t.Context(), binding, who.UIN, "111111", "A phone"))
+	must(t, w.Bind(t.Context(), binding, "111111", "A phone"))
 	var profile string
 	err = chromedp.Run(chromium(t),
 		chromedp.Navigate(d.url+"/demo/portal"), chromedp.Click(`main form button`),
@@ -107,7 +108,7 @@ func TestJourneyOfALoginWithAWallet(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return w.Answer(ctx, asked, number, []string{"name"})
+			return w.Allow(ctx, asked, number, []string{"name"})
 		}),
 		chromedp.WaitVisible(`form[action="/demo/portal/logout"]`), chromedp.Text(`main`, &profile))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -22,7 +23,22 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(end)
 	limited, cancel := context.WithTimeout(tab, 2*time.Minute)
 	t.Cleanup(cancel)
+	t.Cleanup(func() { stuck(t, tab) })
 	return limited
+}
+
+// stuck says on which page a journey that failed came to an end.
+func stuck(t *testing.T, tab context.Context) {
+	if !t.Failed() {
+		return
+	}
+	soon, cancel := context.WithTimeout(tab, 10*time.Second)
+	defer cancel()
+	var at, text string
+	if err := chromedp.Run(soon, chromedp.Location(&at), chromedp.Text(`body`, &text), shot("stuck")); err != nil {
+		text = err.Error()
+	}
+	t.Logf("the journey ended at %s: %s", at, text)
 }
 
 // shot keeps a picture of the page where SCREENSHOTS names a directory.
@@ -93,7 +109,7 @@ func TestJourneyOfALoginOnAPhoneInArabic(t *testing.T) {
 		chromedp.Click(`#method-finger`), chromedp.Click(`main form button:not(.link)`), chromedp.WaitVisible(`#identifier`), shot("identify-ar"),
 		chromedp.SendKeys(`#identifier`, who.VID), chromedp.Click(`main form button:not(.link)`),
 		chromedp.WaitVisible(`#image`), narrow(t, "the finger page"),
-		chromedp.SetUploadFiles(`#image`, []string{who.Finger}), shot("finger-ar"), chromedp.Click(`main form button:not(.second)`),
+		chromedp.SetUploadFiles(`#image`, []string{who.Finger}), shot("finger-ar"), chromedp.Click(`form[action="/oidc/login/image"] button`),
 		chromedp.WaitVisible(`button[value=allow]`), shot("consent-ar"), narrow(t, "the consent"), chromedp.Click(`button[value=allow]`),
 		chromedp.WaitVisible(`form[action="/demo/portal/logout"]`), shot("profile-ar"), narrow(t, "the profile"), chromedp.Text(`main`, &profile),
 		chromedp.Navigate(d.url+"/verify"), shot("verify-ar"), narrow(t, "the verifier"),
@@ -122,4 +138,24 @@ func TestScanInABrowser(t *testing.T) {
 	if !strings.Contains(verdict, d.sheet.People[6].Name) {
 		t.Errorf("got %q, want the name of the holder", verdict)
 	}
+}
+
+// accessible checks the page as it is now by axe-core, where that is installed.
+func accessible(t *testing.T, page string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		axe, err := os.ReadFile("../../bench/axe/node_modules/axe-core/axe.min.js")
+		if os.IsNotExist(err) && os.Getenv("CI") == "" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var found []string
+		err = chromedp.Run(ctx, chromedp.Evaluate(string(axe), nil), chromedp.Evaluate(`axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
+			.then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))`, &found, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+		for _, v := range found {
+			t.Errorf("%s: %s", page, v)
+		}
+		return err
+	})
 }

@@ -42,9 +42,11 @@ type Settings struct {
 	Proxies     []netip.Prefix
 	Policy      *evidence.Policy // nil: none is set
 	MTLS        MTLS
+	Verifier    Verifier
 	Federations *Federations  // nil: none
 	Methods     []auth.Method // by which people log in, in the order of the pages; nil: the usual ones
 	Theme       *templates.Theme
+	Issuing     Issuing
 	Wallets     Wallets
 	Inside      bool // relying parties may live in our own network
 }
@@ -135,7 +137,7 @@ var keyList = append([]key{
 		}
 		return nil
 	}},
-	{"PLINTH_LOGIN_METHODS", "code,passkey,wallet,finger,face,iris,pin,password", "comma list of the ways to log in, in the order of the pages: of code, passkey, wallet, finger, face, iris, pin, password, knowledge", func(s *Settings, v string) error {
+	{"PLINTH_LOGIN_METHODS", "code,passkey,credential,wallet,finger,face,iris,pin,password", "comma list of the ways to log in, in the order of the pages: of code, passkey, credential, wallet, finger, face, iris, pin, password, knowledge", func(s *Settings, v string) error {
 		s.Methods = nil
 		for _, name := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
 			if auth.LevelOf([]auth.Method{auth.Method(name)}) == 0 {
@@ -163,7 +165,7 @@ var keyList = append([]key{
 		}
 		return nil
 	}},
-}, slices.Concat(mtlsKeys, []key{federationKey}, walletKeys)...)
+}, slices.Concat(mtlsKeys, []key{federationKey}, walletKeys, issuingKeys, verifierKeys)...)
 
 // clientKeys are read by the commands that are a client of a server, and by
 // the crash tests; the server accepts them without using them.

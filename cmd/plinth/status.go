@@ -8,15 +8,21 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/web"
 )
 
 // fetchStatus gives the verifier a status list: ours from where it is made, those
 // of others over the network.
 func (h *house) fetchStatus(ctx context.Context, address string) ([]byte, error) {
-	if list, ok := strings.CutPrefix(address, h.URL.String()+"/status/"); ok {
+	if path, ok := strings.CutPrefix(address, h.URL.String()+"/status/"); ok {
+		list, form, divided := strings.Cut(path, "/")
+		if !divided {
+			form = status.Revocations
+		}
 		if n, err := strconv.ParseInt(list, 10, 64); err == nil {
-			return h.status.List(ctx, n)
+			edition, err := h.status.List(ctx, n, form)
+			return edition.Document, err
 		}
 	}
 	return fetch(ctx, web.NewClient(web.ClientConfig{}), address)

@@ -50,8 +50,8 @@ func TestTextSurvivesItsImage(t *testing.T) {
 	}
 }
 
-// photographed puts a code off-centre on grey paper with noise, as a JPEG.
-func photographed(t *testing.T, text string) []byte {
+// snapshot puts a code off-centre on grey paper with noise, as a JPEG.
+func snapshot(t *testing.T, text string) []byte {
 	t.Helper()
 	file, err := PNG(text, Medium)
 	if err != nil {
@@ -78,7 +78,7 @@ func photographed(t *testing.T, text string) []byte {
 
 func TestPhotographIsRead(t *testing.T) {
 	text := encode(t)
-	if got, err := Read(photographed(t, text)); err != nil || got != text {
+	if got, err := Read(snapshot(t, text)); err != nil || got != text {
 		t.Errorf("got %q (%v), want %q", got, err, text)
 	}
 }

@@ -1,15 +1,11 @@
 package status
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
-	"slices"
 	"time"
 
-	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 )
@@ -20,88 +16,101 @@ const (
 	skew        = 5 * time.Minute // that the clock of a verifier may be behind
 )
 
-// edition is a list as it was signed. Revocation is for good, so the number of
-// set bits tells one state of a list from every other.
+// The forms in which one list is published.
+const (
+	Revocations = "revocation" // BitstringStatusListCredential, a purpose each
+	Suspensions = "suspension"
+	TokenJWT    = "jwt" // Token Status List, which tells both
+	TokenCWT    = "cwt"
+)
+
+// purposes are the values that a bitstring list has a bit for.
+var purposes = map[string]Value{Revocations: Revoked, Suspensions: Suspended}
+
+// published is a list in one of its forms.
+type published struct {
+	list int64
+	form string
+}
+
+// Edition is a list as it was signed.
+type Edition struct {
+	Document []byte
+	Tag      string // changes with the document
+}
+
+// edition is remembered with what it was signed for.
 type edition struct {
-	set      int
-	key      string
-	at       time.Time
-	document []byte
+	Edition
+	state int64
+	key   string
+	at    time.Time
 }
 
 // List gives a list, signed, as it is now.
-func (p *Publisher) List(ctx context.Context, list int64) ([]byte, error) {
-	set, known, err := revokedIndexes(ctx, p.Pool, list)
-	if err != nil {
-		return nil, err
-	}
-	if !known {
-		return nil, fault.New(fault.NotFound, "There is no such status list. Check its address.")
-	}
-	key, err := p.Ring.Signer(keys.VCIssuing)
-	if err != nil {
-		return nil, err
+func (p *Publisher) List(ctx context.Context, list int64, form string) (Edition, error) {
+	if mediaTypes[form] == "" {
+		return Edition{}, errNoList
 	}
 	now := p.Now()
-	p.mu.Lock()
-	last, ok := p.signed[list]
-	p.mu.Unlock()
-	if ok && last.set == len(set) && last.key == key.ID && now.Sub(last.at).Abs() < editionAge {
-		return last.document, nil
-	}
-	document, err := p.sign(list, set, key, now)
+	current, known, err := state(ctx, p.Pool, list)
 	if err != nil {
-		return nil, err
+		return Edition{}, err
 	}
+	if !known {
+		return Edition{}, errNoList
+	}
+	key, err := p.keyOf(form)
+	if err != nil {
+		return Edition{}, err
+	}
+	which := published{list, form}
+	p.mu.Lock()
+	last, ok := p.signed[which]
+	p.mu.Unlock()
+	if ok && last.state == current && last.key == key && now.Sub(last.at).Abs() < editionAge {
+		return last.Edition, nil
+	}
+	all, err := changes(ctx, p.Pool, list)
+	if err != nil {
+		return Edition{}, err
+	}
+	made := edition{key: key, at: now}
+	for _, c := range all {
+		made.state += c.Version // of what is in it, which may be more than was counted before
+	}
+	if made.Document, err = p.sign(which, all, now); err != nil {
+		return Edition{}, err
+	}
+	made.Tag = tag(made.Document)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.signed[list] = edition{set: len(set), key: key.ID, at: now, document: document}
-	return document, nil
+	if len(p.signed) >= maxRemembered {
+		clear(p.signed)
+	}
+	p.signed[which] = made
+	return made.Edition, nil
 }
 
-// sign makes a BitstringStatusListCredential (Bitstring Status List 1.0, 2.2).
-func (p *Publisher) sign(list int64, set []int32, key keys.SigningKey, now time.Time) ([]byte, error) {
-	encoded, err := encode(set)
-	if err != nil {
-		return nil, err
+// keyOf names the key that signs a form, so that a turn of keys makes a new edition.
+func (p *Publisher) keyOf(form string) (string, error) {
+	if _, bits := purposes[form]; bits {
+		key, _, err := p.issuerKey()
+		return key.ID, err
 	}
-	did, err := vc.DIDWeb(p.Issuer.String())
+	by, err := p.Signer()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	address := p.address(list)
-	draft, err := vc.NewDraft(vc.DraftInput{
-		ID: address, Issuer: did, ValidFrom: now.Add(-skew), ValidUntil: now.Add(editionLife),
-		Types: []string{"BitstringStatusListCredential"}, Subject: address + "#list",
-		Claims: map[string]any{"type": "BitstringStatusList", "statusPurpose": "revocation", "encodedList": encoded, "ttl": TTL.Milliseconds()},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("drafting status list %d: %w", list, err)
-	}
-	signed, err := draft.Sign(key.Signer, did+"#"+key.ID, now)
-	if err != nil {
-		return nil, fmt.Errorf("signing status list %d: %w", list, err)
-	}
-	return slices.Clip(signed.JSON()), nil
+	return keys.Thumbprint(by.Key.Public()), nil
 }
 
-// encode writes the bits: the first is the most significant one of the first
-// byte; deflated, in base64url as multibase has it.
-func encode(set []int32) (string, error) {
-	raw := make([]byte, Size/8)
-	for _, index := range set {
-		raw[index/8] |= 0x80 >> (index % 8)
-	}
-	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err != nil {
-		return "", err
-	}
-	if _, err := w.Write(raw); err != nil {
-		return "", err
-	}
-	if err := w.Close(); err != nil {
-		return "", err
-	}
-	return "u" + base64.RawURLEncoding.EncodeToString(b.Bytes()), nil
+// maxRemembered bounds the memory of signed lists, of some kilobytes each.
+const maxRemembered = 1024
+
+var errNoList = fault.New(fault.NotFound, "There is no such status list. Check its address.")
+
+func tag(document []byte) string {
+	sum := sha256.Sum256(document)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 }

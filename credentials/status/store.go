@@ -6,85 +6,87 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
 	"github.com/plinth-id/plinth/internal/postgres"
 )
 
-// findOpen is the list being filled; pgx.ErrNoRows when there is none.
-func findOpen(ctx context.Context, db postgres.DB) (list int64, err error) {
-	err = db.QueryRow(ctx, `SELECT id FROM status_list WHERE purpose = 'revocation' AND open`).Scan(&list)
-	if err != nil {
-		return 0, fmt.Errorf("finding the open status list: %w", err)
-	}
-	return list, nil
-}
-
-// open makes the next list, unless another transaction just did.
+// open makes the next list, unless another process just did.
 func open(ctx context.Context, db postgres.DB, now time.Time) error {
-	_, err := db.Exec(ctx, `INSERT INTO status_list (purpose, created_at) VALUES ('revocation', $1)
-		ON CONFLICT DO NOTHING`, now)
+	_, err := db.Exec(ctx, `INSERT INTO status_list (open, taken, created_at) VALUES (true, 0, $1) ON CONFLICT DO NOTHING`, now)
 	if err != nil {
 		return fmt.Errorf("opening a status list: %w", err)
 	}
 	return nil
 }
 
-func closeList(ctx context.Context, db postgres.DB, list int64) error {
-	if _, err := db.Exec(ctx, `UPDATE status_list SET open = false WHERE id = $1 AND open`, list); err != nil {
-		return fmt.Errorf("closing status list %d: %w", list, err)
+// takeBlock takes the next places of the open list out of use for everybody else;
+// pgx.ErrNoRows when no list is open. Size is a multiple of a block.
+func takeBlock(ctx context.Context, db postgres.DB, block int) (list int64, from int, err error) {
+	err = db.QueryRow(ctx, `UPDATE status_list SET taken = taken + $1, open = taken + $1 < $2 WHERE open
+		RETURNING id, taken - $1`, block, Size).Scan(&list, &from)
+	if err != nil {
+		return 0, 0, fmt.Errorf("taking places of a status list: %w", err)
+	}
+	return list, from, nil
+}
+
+func set(ctx context.Context, tx pgx.Tx, entries []Entry, v Value, now time.Time) error {
+	lists, places := columns(entries)
+	_, err := tx.Exec(ctx, `INSERT INTO status_change AS s (list, idx, value, changed_at)
+		SELECT list, idx, $3, $4 FROM unnest($1::bigint[], $2::int[]) AS e (list, idx)
+		ON CONFLICT (list, idx) DO UPDATE SET value = $3, version = s.version + 1, changed_at = $4
+		WHERE s.value <> 1 AND s.value <> $3`, lists, places, v, now)
+	if err != nil {
+		return fmt.Errorf("changing the status of %d credentials: %w", len(entries), err)
 	}
 	return nil
 }
 
-// reserve takes the first free one of the drawn places; -1 when it got none, and
-// then free tells whether one had seemed free.
-func reserve(ctx context.Context, db postgres.DB, list int64, drawn []int32, issuance uuid.UUID) (index int, free bool, err error) {
-	err = db.QueryRow(ctx, `WITH choice AS (
-			SELECT d.idx FROM unnest($2::int[]) WITH ORDINALITY AS d(idx, n)
-			WHERE NOT EXISTS (SELECT FROM status_entry e WHERE e.list = $1 AND e.idx = d.idx)
-			ORDER BY d.n LIMIT 1
-		), taken AS (
-			INSERT INTO status_entry (list, idx, issuance) SELECT $1, idx, $3 FROM choice
-			ON CONFLICT (list, idx) DO NOTHING RETURNING idx
-		)
-		SELECT coalesce((SELECT idx FROM taken), -1), EXISTS (SELECT FROM choice)`, list, drawn, issuance).Scan(&index, &free)
+func values(ctx context.Context, db postgres.DB, entries []Entry) ([]Value, error) {
+	lists, places := columns(entries)
+	rows, _ := db.Query(ctx, `SELECT coalesce(s.value, 0) FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY AS e (list, idx, n)
+		LEFT JOIN status_change s USING (list, idx) ORDER BY e.n`, lists, places) // CollectRows returns its error
+	all, err := pgx.CollectRows(rows, pgx.RowTo[Value])
 	if err != nil {
-		return -1, false, fmt.Errorf("reserving a place in status list %d: %w", list, err)
+		return nil, fmt.Errorf("reading the status of %d credentials: %w", len(entries), err)
 	}
-	return index, free, nil
+	return all, nil
 }
 
-func revoke(ctx context.Context, db postgres.DB, issuance uuid.UUID, now time.Time) (known bool, err error) {
-	tag, err := db.Exec(ctx, `UPDATE status_entry SET revoked_at = coalesce(revoked_at, $2) WHERE issuance = $1`, issuance, now)
-	if err != nil {
-		return false, fmt.Errorf("revoking issuance %s: %w", issuance, err)
+func columns(entries []Entry) (lists []int64, places []int32) {
+	for _, e := range entries {
+		lists, places = append(lists, e.List), append(places, int32(e.Index))
 	}
-	return tag.RowsAffected() == 1, nil
+	return lists, places
 }
 
-func revoked(ctx context.Context, db postgres.DB, issuance uuid.UUID) (is bool, err error) {
-	err = db.QueryRow(ctx, `SELECT revoked_at IS NOT NULL FROM status_entry WHERE issuance = $1`, issuance).Scan(&is)
-	if err != nil {
-		return false, fmt.Errorf("reading the status of issuance %s: %w", issuance, err)
-	}
-	return is, nil
-}
-
-// revokedIndexes lists the set bits of a list in order, and whether there is such a list.
-func revokedIndexes(ctx context.Context, db postgres.DB, list int64) (set []int32, known bool, err error) {
-	var id int64
-	err = db.QueryRow(ctx, `SELECT id FROM status_list WHERE id = $1`, list).Scan(&id)
+// state numbers the state of a list: every change makes it greater. known tells
+// whether there is such a list.
+func state(ctx context.Context, db postgres.DB, list int64) (n int64, known bool, err error) {
+	err = db.QueryRow(ctx, `SELECT coalesce((SELECT sum(version) FROM status_change WHERE list = $1), 0)
+		FROM status_list WHERE id = $1`, list).Scan(&n)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, false, nil
+		return 0, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("finding status list %d: %w", list, err)
+		return 0, false, fmt.Errorf("finding status list %d: %w", list, err)
 	}
-	rows, _ := db.Query(ctx, `SELECT idx FROM status_entry WHERE list = $1 AND revoked_at IS NOT NULL ORDER BY idx`, list)
-	set, err = pgx.CollectRows(rows, pgx.RowTo[int32])
+	return n, true, nil
+}
+
+// change is a place that is, or was, not valid.
+type change struct {
+	Index   int32
+	Value   Value
+	Version int64
+}
+
+func changes(ctx context.Context, db postgres.DB, list int64) ([]change, error) {
+	rows, _ := db.Query(ctx, `SELECT idx, value, version FROM status_change WHERE list = $1 ORDER BY idx`, list) // CollectRows returns its error
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[change])
 	if err != nil {
-		return nil, false, fmt.Errorf("reading status list %d: %w", list, err)
+		return nil, fmt.Errorf("reading status list %d: %w", list, err)
 	}
-	return set, true, nil
+	return all, nil
 }

@@ -1,0 +1,107 @@
+package sdjwt
+
+import (
+	"crypto"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"math/big"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/plinth-id/plinth/credentials/vc/jws"
+)
+
+// certify makes a certificate of a key; without a parent it signs itself.
+func certify(t *testing.T, c x509.Certificate, key crypto.Signer, parent *x509.Certificate, parentKey crypto.Signer) *x509.Certificate {
+	t.Helper()
+	if parent == nil {
+		parent, parentKey = &c, key
+	}
+	c.SerialNumber = big.NewInt(noon.Unix())
+	if c.NotAfter.IsZero() {
+		c.NotBefore, c.NotAfter = noon.AddDate(-1, 0, 0), noon.AddDate(5, 0, 0)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &c, parent, key.Public(), parentKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
+}
+
+func authority(name string) x509.Certificate {
+	return x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+}
+
+func TestChainLeadsToAnAnchor(t *testing.T) {
+	rootKey, middleKey, key := newKey(t, elliptic.P384()), newKey(t, elliptic.P256()), newKey(t, elliptic.P256())
+	root := certify(t, authority("Root"), rootKey, nil, nil)
+	middle := certify(t, authority("Middle"), middleKey, root, rootKey)
+	at, _ := url.Parse(issuerID)
+	signing := x509.Certificate{Subject: pkix.Name{CommonName: "The Registry", Country: []string{"KE"}}, KeyUsage: x509.KeyUsageDigitalSignature, URIs: []*url.URL{at}}
+	leaf := certify(t, signing, key, middle, middleKey)
+	old := signing
+	old.NotBefore, old.NotAfter = noon.AddDate(-2, 0, 0), noon.AddDate(-1, 0, 0)
+	encrypting := signing
+	encrypting.KeyUsage = x509.KeyUsageKeyAgreement
+	host := signing
+	host.URIs, host.DNSNames = nil, []string{"id.example.org"}
+	other := signing
+	other.URIs = nil
+	pool := x509.NewCertPool()
+	pool.AddCert(root)
+	self := certify(t, signing, key, nil, nil)
+	pinned := x509.NewCertPool()
+	pinned.AddCert(self)
+	strangers := x509.NewCertPool()
+	strangers.AddCert(certify(t, authority("Root"), newKey(t, elliptic.P256()), nil, nil))
+	direct := func(c x509.Certificate) []*x509.Certificate {
+		return []*x509.Certificate{certify(t, c, key, root, rootKey)}
+	}
+	for what, c := range map[string]struct {
+		chain  []*x509.Certificate
+		trust  jws.Trust
+		want   error
+		issuer string
+	}{
+		"through a middle":          {[]*x509.Certificate{leaf, middle}, jws.Trust{Anchors: pool}, nil, issuerID},
+		"as HAIP has it":            {[]*x509.Certificate{leaf, middle}, jws.Trust{Anchors: pool, HAIP: true}, nil, issuerID},
+		"with the anchor":           {[]*x509.Certificate{leaf, middle, root}, jws.Trust{Anchors: pool}, nil, issuerID},
+		"with the anchor, in HAIP":  {[]*x509.Certificate{leaf, middle, root}, jws.Trust{Anchors: pool, HAIP: true}, ErrUntrusted, ""},
+		"the middle is missing":     {[]*x509.Certificate{leaf}, jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"to a stranger":             {[]*x509.Certificate{leaf, middle}, jws.Trust{Anchors: strangers}, ErrUntrusted, ""},
+		"signed by itself":          {[]*x509.Certificate{self}, jws.Trust{Anchors: pinned}, ErrUntrusted, ""},
+		"ended":                     {direct(old), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"not for signing":           {direct(encrypting), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"the leaf is not first":     {[]*x509.Certificate{middle, leaf}, jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"named by its host":         {direct(host), jws.Trust{Anchors: pool}, nil, issuerID},
+		"in the name of another":    {direct(other), jws.Trust{Anchors: pool}, nil, "CN=The Registry,C=KE"},
+		"no anchors, and no keys":   {[]*x509.Certificate{leaf, middle}, jws.Trust{}, ErrUnknownKey, ""},
+		"no anchors, but HAIP":      {[]*x509.Certificate{leaf, middle}, jws.Trust{HAIP: true}, ErrUntrusted, ""},
+		"no chain, but HAIP":        {nil, jws.Trust{Anchors: pool, HAIP: true}, ErrUntrusted, ""},
+		"no chain, and no keys":     {nil, jws.Trust{Anchors: pool}, ErrUnknownKey, ""},
+		"another key than the leaf": {[]*x509.Certificate{certify(t, signing, newKey(t, elliptic.P256()), root, rootKey)}, jws.Trust{Anchors: pool}, ErrSignature, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			issuer, err := NewIssuer(IssuerConfig{Key: key, ID: issuerID, Chain: c.chain})
+			if err != nil {
+				t.Fatal(err)
+			}
+			token, err := issuer.Issue(amina(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := Verify(t.Context(), token, Options{Trust: c.trust, Now: func() time.Time { return noon }})
+			if !errors.Is(err, c.want) || got.Issuer != c.issuer || (got.Chain != nil) != (c.want == nil) {
+				t.Errorf("got %q (%v), want %q (%v)", got.Issuer, err, c.issuer, c.want)
+			}
+		})
+	}
+}
