@@ -23,7 +23,7 @@ type offerCommand struct {
 	TxCode   string   `help:"A code that must be told apart, as in numeric:6 or text:8."`
 	Describe string   `help:"Where that code comes from, for the person to read in the wallet."`
 	answerable
-	QR       string   `type:"path" help:"Also write the offer as a QR code (SVG) to this file."`
+	QR string `type:"path" help:"Also write the offer as a QR code (SVG) to this file."`
 }
 
 func (c *offerCommand) Run(ctx context.Context, settings lazySettings) error {
