@@ -24,6 +24,7 @@ const (
 	formatSDJWT = "dc+sd-jwt"
 	formatOldSD = "vc+sd-jwt" // as drafts call it
 	formatMdoc  = "mso_mdoc"
+	formatCode  = "claim169" // the text of a QR code
 )
 
 const maxDocument = 512 << 10
@@ -48,6 +49,7 @@ func init() {
 	formats = map[string]format{
 		formatLDP: {verifyLDP, openLDP, presentLDP, completeLDP}, formatJWT: {verifyJWT, openJWT, presentJWT, completeJWT},
 		formatSDJWT: sd, formatOldSD: sd, formatMdoc: {verifyMdoc, openMdoc, presentMdoc, completeMdoc},
+		formatCode: {verifyCode, openCode, presentCode, completeCode},
 	}
 }
 
