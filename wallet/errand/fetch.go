@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 // stage is what a fetch waits for.
@@ -41,13 +42,13 @@ type Fetch struct {
 	Client   Client            `json:"client"`
 	State    string            `json:"state,omitempty"`
 	Verifier string            `json:"verifier,omitempty"`
-	Keys     Keys              `json:"keys,omitempty"` // the first is for DPoP, the others become holders
+	Keys     holder.Keys       `json:"keys,omitempty"` // the first is for DPoP, the others become holders
 	Bound    bool              `json:"bound,omitempty"`
 	Access   access            `json:"access"`
 	Nonces   map[string]string `json:"nonces,omitempty"` // of DPoP, by origin
 	Nonce    string            `json:"nonce,omitempty"`  // of the issuer
-	Message  message           `json:"message"`
-	Waiting  []waiting         `json:"waiting,omitempty"`
+	Message  Message           `json:"message"`
+	Waiting  []holder.Waiting  `json:"waiting,omitempty"`
 	Rounds   int               `json:"rounds,omitempty"`
 	Later    *Later            `json:"later,omitempty"`
 	Secret   []byte            `json:"secret,omitempty"` // opens an encrypted answer
@@ -72,23 +73,21 @@ type Wish struct {
 
 // Offered is what the owner is asked before anything is fetched.
 type Offered struct {
-	Issuer string      `json:"issuer"`
-	Names  []Display   `json:"names,omitempty"`
-	Kinds  []OfferKind `json:"kinds"`
-	TxCode *TxCode     `json:"tx_code,omitempty"`
-	Login  bool        `json:"login"`
+	Issuer string           `json:"issuer"`
+	Names  []holder.Display `json:"names,omitempty"`
+	Kinds  []OfferKind      `json:"kinds"`
+	TxCode *TxCode          `json:"tx_code,omitempty"`
+	Login  bool             `json:"login"`
 }
 
 // OfferKind is one card that is offered.
 type OfferKind struct {
-	ID      string    `json:"id"`
-	Format  string    `json:"format"`
-	Display []Display `json:"display,omitempty"`
-	Keys    int       `json:"keys"` // that the fetch takes, the one for DPoP included
-	Alg     string    `json:"alg"`  // ES256 or EdDSA
+	ID      string           `json:"id"`
+	Format  string           `json:"format"`
+	Display []holder.Display `json:"display,omitempty"`
+	Keys    int              `json:"keys"` // that the fetch takes, the one for DPoP included
+	Alg     string           `json:"alg"`  // ES256 or EdDSA
 }
-
-var errKind = fault.New(fault.Invalid, "This wallet cannot hold the kind of credential that is offered.").Named("kind-unsupported")
 
 // Begin reads an offer, or an issuer's catalogue.
 func (r *Runner) Begin(ctx context.Context, wish Wish) (*Fetch, Offered, error) {
@@ -114,7 +113,7 @@ func (r *Runner) Begin(ctx context.Context, wish Wish) (*Fetch, Offered, error) 
 		}
 	}
 	kinds := make(map[string]configuration)
-	said := Offered{Issuer: f.Issuer.Issuer, Names: tame(f.Issuer.Display), Login: f.Offer.Grants.PreAuthorized == nil}
+	said := Offered{Issuer: f.Issuer.Issuer, Names: holder.Tame(f.Issuer.Display), Login: f.Offer.Grants.PreAuthorized == nil}
 	for _, id := range f.Offer.Configurations {
 		kind := f.Issuer.Configurations[id]
 		if _, twice := kinds[id]; twice || !kind.usable() || wish.Issuer != "" && kind.Scope == "" || len(kinds) == 30 {
@@ -124,7 +123,7 @@ func (r *Runner) Begin(ctx context.Context, wish Wish) (*Fetch, Offered, error) 
 		said.Kinds = append(said.Kinds, OfferKind{ID: id, Format: kind.Format, Display: kind.display(), Keys: 1 + kind.copies(f.Issuer), Alg: kind.keyAlgorithm()})
 	}
 	if len(said.Kinds) == 0 {
-		return nil, Offered{}, errKind
+		return nil, Offered{}, holder.ErrKind
 	}
 	f.Issuer.Configurations, f.Issuer.Display = kinds, said.Names
 	if g := f.Offer.Grants.PreAuthorized; g != nil {
@@ -163,7 +162,7 @@ func (c configuration) keyAlgorithm() string {
 type Acceptance struct {
 	Configuration string
 	TxCode        string
-	Keys          Keys
+	Keys          holder.Keys
 	Client        Client
 }
 
@@ -180,14 +179,14 @@ func (r *Runner) Accept(ctx context.Context, f *Fetch, yes Acceptance) (Turn, er
 	}
 	kind, ok := f.Issuer.Configurations[yes.Configuration]
 	if !ok || f.Stage != offered {
-		return Turn{}, errKind
+		return Turn{}, holder.ErrKind
 	}
 	if len(yes.Keys) < 2 || len(yes.Keys) > 1+kind.copies(f.Issuer) {
-		return Turn{}, errSignature.Because(errors.New("another number of keys than was asked for"))
+		return Turn{}, holder.ErrSignature.Because(errors.New("another number of keys than was asked for"))
 	}
 	f.ID, f.Kind, f.Keys, f.Client = yes.Configuration, kind, yes.Keys, yes.Client
 	f.Issuer.Configurations = nil
-	f.Bound = slices.Contains(f.Server.DPoP, string(algorithm(f.Keys[0])))
+	f.Bound = slices.Contains(f.Server.DPoP, string(holder.Algorithm(f.Keys[0])))
 	g := f.Offer.Grants.PreAuthorized
 	if g == nil {
 		return r.login(ctx, f)
@@ -221,14 +220,14 @@ func (r *Runner) login(ctx context.Context, f *Fetch) (Turn, error) {
 		query.Set("issuer_state", g.State)
 	}
 	if f.Bound {
-		query.Set("dpop_jkt", Thumbprint(f.Keys[0]))
+		query.Set("dpop_jkt", holder.Thumbprint(f.Keys[0]))
 	}
-	to, err := address(f.Server.Authorize)
+	to, err := Address(f.Server.Authorize)
 	if err != nil {
 		return Turn{}, err
 	}
 	if f.Server.Pushed != "" {
-		answer, err := r.send(ctx, formTo(f.Server.Pushed, query))
+		answer, err := r.Send(ctx, FormTo(f.Server.Pushed, query))
 		if err != nil {
 			return Turn{}, err
 		}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 // access is a token and what it opens.
@@ -28,12 +29,12 @@ type access struct {
 
 func (r *Runner) redeem(ctx context.Context, f *Fetch, form url.Values) (Turn, error) {
 	f.Access = access{}
-	return r.wait(ctx, f, redeeming, formTo(f.Server.Token, form))
+	return r.wait(ctx, f, redeeming, FormTo(f.Server.Token, form))
 }
 
 // wait prepares a request and whatever must be signed for it, and goes on at once when
 // that is nothing.
-func (r *Runner) wait(ctx context.Context, f *Fetch, at stage, m message, more ...waiting) (Turn, error) {
+func (r *Runner) wait(ctx context.Context, f *Fetch, at stage, m Message, more ...holder.Waiting) (Turn, error) {
 	if f.Stage != at {
 		f.Rounds = 0
 	}
@@ -52,7 +53,7 @@ func (r *Runner) wait(ctx context.Context, f *Fetch, at stage, m message, more .
 	if len(f.Waiting) == 0 {
 		return r.step(ctx, f, nil)
 	}
-	return Turn{Sign: signings(f.Waiting)}, nil
+	return Turn{Sign: holder.Signings(f.Waiting)}, nil
 }
 
 // Resume goes on with the signatures that the last turn asked for.
@@ -60,14 +61,14 @@ func (r *Runner) Resume(ctx context.Context, f *Fetch, signatures [][]byte) (Tur
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	if len(f.Waiting) == 0 || r.Now().Sub(f.Begun) > life && f.Later == nil {
-		return Turn{}, errSignature
+		return Turn{}, holder.ErrSignature
 	}
-	if err := signed(f.Waiting, signatures); err != nil {
+	if err := holder.Signed(f.Waiting, signatures); err != nil {
 		return Turn{}, err
 	}
 	tokens := make([]string, len(signatures))
 	for i, w := range f.Waiting {
-		tokens[i] = compact(w, signatures[i])
+		tokens[i] = holder.Compact(w, signatures[i])
 	}
 	f.Waiting = nil
 	return r.step(ctx, f, tokens)
@@ -91,7 +92,7 @@ func (r *Runner) step(ctx context.Context, f *Fetch, tokens []string) (Turn, err
 			return Turn{}, err
 		}
 	}
-	answer, err := r.send(ctx, m)
+	answer, err := r.Send(ctx, m)
 	if err != nil {
 		if f.Stage == telling {
 			return f.finish()
@@ -114,7 +115,7 @@ func (r *Runner) step(ctx context.Context, f *Fetch, tokens []string) (Turn, err
 }
 
 // redeemed takes the answer of the token endpoint.
-func (r *Runner) redeemed(ctx context.Context, f *Fetch, answer reply) (Turn, error) {
+func (r *Runner) redeemed(ctx context.Context, f *Fetch, answer Reply) (Turn, error) {
 	err := answer.read(&f.Access)
 	var no refused
 	if errors.As(err, &no) {
@@ -137,16 +138,16 @@ func (r *Runner) redeemed(ctx context.Context, f *Fetch, answer reply) (Turn, er
 func (f *Fetch) finish() (Turn, error) {
 	f.Stage = over
 	if f.Refused != "" {
-		return Turn{}, errCredential.Because(fmt.Errorf("%s", f.Refused))
+		return Turn{}, holder.ErrCredential.Because(fmt.Errorf("%s", f.Refused))
 	}
 	return Turn{Done: true}, nil
 }
 
 // possession is the DPoP proof of the waiting message (RFC 9449, 4.2).
-func (r *Runner) possession(f *Fetch) (waiting, error) {
-	to, err := address(f.Message.URL)
+func (r *Runner) possession(f *Fetch) (holder.Waiting, error) {
+	to, err := Address(f.Message.URL)
 	if err != nil {
-		return waiting{}, err
+		return holder.Waiting{}, err
 	}
 	claims := map[string]any{"jti": rand.Text(), "htm": f.Message.Method, "htu": to.Scheme + "://" + to.Host + to.EscapedPath(), "iat": r.Now().Unix()}
 	if nonce := f.Nonces[to.Scheme+"://"+to.Host]; nonce != "" {
@@ -156,13 +157,13 @@ func (r *Runner) possession(f *Fetch) (waiting, error) {
 		sum := sha256.Sum256([]byte(f.Access.Token))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
-	return draft(f.Keys[0], map[string]any{"typ": "dpop+jwt", "jwk": f.Keys[0]}, claims)
+	return holder.Draft(f.Keys[0], map[string]any{"typ": "dpop+jwt", "jwk": f.Keys[0]}, claims)
 }
 
 // wantsNonce keeps the nonces of an answer, and tells whether it asks for the same
 // request again: with another nonce of DPoP, or (fresh) with another of the issuer.
-func (f *Fetch) wantsNonce(answer reply) (again, fresh bool) {
-	if to, err := address(f.Message.URL); err == nil && answer.Nonce != "" && len(answer.Nonce) <= 1024 {
+func (f *Fetch) wantsNonce(answer Reply) (again, fresh bool) {
+	if to, err := Address(f.Message.URL); err == nil && answer.Nonce != "" && len(answer.Nonce) <= 1024 {
 		if f.Nonces == nil || len(f.Nonces) > 4 {
 			f.Nonces = make(map[string]string)
 		}

@@ -104,6 +104,6 @@ const low = (card) => {
 const more = async (card) => {
   const bound = await publicKey(card.refill.key);
   if (!bound) return;
-  const keys = await makeMany(Math.max(1, Math.min(card.reuse.batch_size || 5, 10)));
+  const keys = await makeMany(Math.max(1, Math.min(card.refill.copies || 1, 10)));
   await run(await step('more', { card: { ...card, copies: [] }, keys: [bound, ...keys.map((k) => k.jwk)] }), 'sign', keep);
 };

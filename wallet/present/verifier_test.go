@@ -1,4 +1,4 @@
-package errand
+package present
 
 import (
 	"crypto/ecdsa"
@@ -21,6 +21,7 @@ import (
 
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/errand"
 )
 
 // asker is a verifier whose every word a test can change.
@@ -71,7 +72,7 @@ func newAsker(t *testing.T) *asker {
 		_, _ = w.Write([]byte(`{}`))
 	})
 	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
-	mux.HandleFunc("/long", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(make([]byte, maxAnswer+10)) })
+	mux.HandleFunc("/long", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(make([]byte, 2<<20+10)) })
 	return a
 }
 
@@ -134,6 +135,8 @@ func (a *asker) certified(id string) {
 	a.header["x5c"] = []string{base64.StdEncoding.EncodeToString(a.chain[0].Raw)}
 }
 
+func newDesk() *Desk { return &Desk{Run: &errand.Runner{HTTP: http.DefaultClient, Now: time.Now}} }
+
 func TestWhoAsksIsMadeSureOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(a *asker)
@@ -151,14 +154,14 @@ func TestWhoAsksIsMadeSureOf(t *testing.T) {
 	} {
 		a := newAsker(t)
 		c.prepare(a)
-		s, err := newRunner().Open(t.Context(), a.link(c.more...))
+		s, err := newDesk().Open(t.Context(), a.link(c.more...))
 		if err != nil || s.Asked.Who.Mark != c.want {
 			t.Errorf("%s: got %+v, %v; want %s", name, s, err, c.want)
 		}
 	}
 	a := newAsker(t)
 	a.certified("x509_hash:" + hashOf(a.chain[0]))
-	r := newRunner()
+	r := newDesk()
 	r.Anchors = func() *x509.CertPool { pool := x509.NewCertPool(); pool.AddCert(a.chain[0]); return pool }
 	if s, err := r.Open(t.Context(), a.link()); err != nil || s.Asked.Who.Mark != Vouched || s.Asked.Who.Name != "Certified Org" {
 		t.Errorf("got %+v, %v; want it vouched for", s, err)
@@ -236,10 +239,10 @@ func TestRequestsThatWereTamperedWithAreRefused(t *testing.T) {
 					c.more[i] = a.URL + "/" + c.more[i]
 				}
 			}
-			r := newRunner()
-			r.HTTP = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			r := newDesk()
+			r.Run.HTTP = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 			if a.claims["late"] == true {
-				r.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+				r.Run.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
 				a.claims["exp"], c.code = time.Now().Add(3*time.Hour).Unix(), "verifier-unproven"
 			}
 			_, err := r.Open(t.Context(), a.link(c.more...))
@@ -267,14 +270,14 @@ func typed(t *testing.T, a *asker, typ string, claims map[string]any) string {
 
 func TestARefusalTellsNothing(t *testing.T) {
 	a := newAsker(t)
-	s, err := newRunner().Open(t.Context(), a.link())
+	s, err := newDesk().Open(t.Context(), a.link())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newRunner().Refuse(t.Context(), s); err != nil || a.answer.Get("error") != "access_denied" || a.answer.Get("state") != "s" || a.answer.Get("vp_token") != "" {
+	if _, err := newDesk().Refuse(t.Context(), s); err != nil || a.answer.Get("error") != "access_denied" || a.answer.Get("state") != "s" || a.answer.Get("vp_token") != "" {
 		t.Errorf("got %v, %v; want access_denied and no more", a.answer, err)
 	}
-	if _, err := newRunner().Match(s, nil); fault.Of(err) == nil || fault.Of(err).Code != "no-card" {
+	if _, err := newDesk().Match(s, nil); fault.Of(err) == nil || fault.Of(err).Code != "no-card" {
 		t.Errorf("got %v for an empty wallet, want no-card", err)
 	}
 }
@@ -283,8 +286,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add("openid4vp://?client_id=redirect_uri%3Ahttps%3A%2F%2Fx&request=e30.e30.")
 	f.Add("openid4vp://?client_id=x&dcql_query={}&response_type=vp_token")
 	f.Fuzz(func(t *testing.T, link string) {
-		r := newRunner()
-		r.HTTP = &http.Client{Transport: nowhere{}}
+		r := newDesk()
+		r.Run.HTTP = &http.Client{Transport: nowhere{}}
 		if s, err := r.Open(t.Context(), link); err == nil && s.Asked.Who.Mark != Unproven {
 			t.Errorf("%q: got %+v without anybody's word", link, s.Asked.Who)
 		}

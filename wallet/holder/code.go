@@ -1,4 +1,4 @@
-package errand
+package holder
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 
 // verifyCode checks the text of a QR code with claim 169, by a key of the issuer that
 // it came from.
-func verifyCode(ctx context.Context, r *Runner, issuer string, document json.RawMessage) error {
-	raw, err := text(document)
+func verifyCode(ctx context.Context, f Finder, issuer string, document json.RawMessage) error {
+	raw, err := Text(document)
 	if err != nil {
 		return err
 	}
@@ -34,21 +34,21 @@ func verifyCode(ctx context.Context, r *Runner, issuer string, document json.Raw
 		if of, _, _ := strings.Cut(method, "#"); of != did {
 			return nil, vc.ErrForeignKey
 		}
-		return r.issuerKey(ctx, issuer, method)
-	}, r.Now())
+		return f.DID(ctx, issuer, method)
+	}, f.Now())
 }
 
-func openCode(document json.RawMessage) (facts, error) {
-	raw, err := text(document)
+func openCode(document json.RawMessage) (Facts, error) {
+	raw, err := Text(document)
 	if err != nil {
-		return facts{}, err
+		return Facts{}, err
 	}
 	d, err := qr.Decode(raw)
 	if err != nil {
-		return facts{}, err
+		return Facts{}, err
 	}
 	i := d.Identity
-	said := facts{Types: []string{"claim169"}, Tree: make(map[string]any), From: d.Claims.NotBefore, Until: d.Claims.ExpiresAt}
+	said := Facts{Types: []string{"claim169"}, Tree: make(map[string]any), From: d.Claims.NotBefore, Until: d.Claims.ExpiresAt}
 	for name, value := range map[string]string{"id": i.ID, "fullName": i.FullName, "givenName": i.FirstName, "middleName": i.MiddleName, "familyName": i.LastName, "birthDate": i.DateOfBirth,
 		"address": i.Address, "email": i.Email, "phone": i.Phone, "nationality": i.Nationality, "guardian": i.Guardian, "secondFullName": i.SecondFullName,
 		"gender": [...]string{"", "male", "female", "other"}[max(0, min(i.Gender, 3))]} {
@@ -69,5 +69,5 @@ func openCode(document json.RawMessage) (facts, error) {
 
 var errCode = errors.New("a code is shown to a scanner, not sent")
 
-func presentCode(presenting) (shown, error)               { return shown{}, errCode }
-func completeCode(built, []byte) (json.RawMessage, error) { return nil, errCode }
+func presentCode(Presenting) (Half, error)               { return Half{}, errCode }
+func completeCode(Half, []byte) (json.RawMessage, error) { return nil, errCode }
