@@ -33,8 +33,8 @@ onEnter('add', async () => {
   by('catalogue').replaceChildren();
   await busy(async () => {
     const offer = await step('offer', { issuer: by('catalogue').dataset.issuer });
-    by('catalogue').replaceChildren(...offer.kinds.map((kind) => el('li', {}, el('button', { type: 'button', className: 'second', textContent: nameOf({ display: kind.display, configuration: kind.id }),
-      onclick: () => busy(() => receive.begin({ issuer: offer.issuer, configuration: kind.id })) }))));
+    by('catalogue').replaceChildren(...offer.kinds.map((kind) => el('li', {}, el('button', { type: 'button', className: 'second', 'data-kind': kind.id, textContent: nameOf({ display: kind.display, configuration: kind.id }),
+      onclick: () => busy(() => receive.begin({ issuer: offer.issuer, configuration: kind.id })) }), el('span', { className: 'hint', textContent: word(`format.${kind.format}`) || kind.format }))));
   });
 });
 onEnter('offer', receive.enterOffer);
