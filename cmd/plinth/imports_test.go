@@ -42,7 +42,6 @@ var mayImport = []struct {
 	{"credentials/scribe", []string{"internal/...", "registry", "credentials/..."}},
 	{"credentials/shelf", []string{"internal/...", "credentials/kind"}},
 	{"credentials/kind", []string{"registry", "credentials/vc/...", "credentials/qr"}},
-	{"credentials/verifier/...", []string{"internal/...", "templates", "credentials/vc/...", "credentials/qr/...", "credentials/verifier/..."}},
 	{"credentials", []string{"internal/...", "templates", "registry", "registry/auth", "credentials/..."}},
 	{"credentials/status", []string{"internal/...", "templates", "registry", "registry/auth", "credentials/..."}},
 	{"wallet/...", []string{"internal/...", "templates", "credentials/vc/...", "credentials/qr/...", "wallet/..."}},
