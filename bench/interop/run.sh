@@ -52,6 +52,8 @@ say '… @digitalbazaar/vc verifies'
 node vc-verify.mjs "$work/fetched.json" "$work/world.json"
 say '@sd-jwt/sd-jwt-vc, both ways'
 (here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc/sdjwt)
+say '@digitalbazaar, every suite'
+(here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc)
 say 'SBI by a client of its own'
 node sbi.mjs ../../plinth
 say 'Bio SDK, client of its own'
