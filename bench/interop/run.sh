@@ -17,7 +17,7 @@ until grep -q 'Plinth is ready' "$work/out"; do
   sleep 0.1
 done
 
-say() { printf '%-28s' "$1"; }
+say() { printf '%-30s' "$1"; }
 say 'openid-client logs in'
 node login.mjs "$PLINTH_DATA/demo.json"
 say '… by FAPI 2.0, both profiles'
@@ -50,6 +50,10 @@ say '@openid4vc fetches'
 node vci.mjs "$PLINTH_DATA/demo.json" ../../plinth "$work/fetched.json"
 say '… @digitalbazaar/vc verifies'
 node vc-verify.mjs "$work/fetched.json" "$work/world.json"
+say '@sd-jwt reads the status list'
+node status.mjs "$PLINTH_DATA/demo.json" ../../plinth
+say 'zxing and PixelPass read QR'
+node qr.mjs "$PLINTH_DATA/demo.json" ../../plinth
 say '@sd-jwt/sd-jwt-vc, both ways'
 (here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc/sdjwt)
 say '@digitalbazaar, every suite'
