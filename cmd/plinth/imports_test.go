@@ -29,6 +29,8 @@ var mayImport = []struct {
 	{"credentials/vc/...", []string{"credentials/vc/..."}},
 	{"credentials/qr/...", []string{"credentials/vc/...", "credentials/qr/..."}},
 	{"credentials/card/...", []string{"credentials/qr/...", "credentials/card/..."}},
+	{"credentials/proof", []string{"internal/...", "credentials/vc/..."}},
+	{"credentials/envelope", nil},
 	{"biometrics/...", []string{"biometrics/..."}},
 	{"registry", []string{"internal/...", "biometrics/..."}},
 	{"registry/enrol", []string{"internal/...", "templates", "registry", "biometrics/...", "registry/place"}},
