@@ -30,6 +30,7 @@ type Kind struct {
 	Contexts   []string    // beside that of the data model
 	Known      vc.Contexts // what they say
 	Type       string      // vct
+	shape      func() *vc.Shape
 }
 
 // Draft13 is a kind as wallets of draft 13 ask for it.
@@ -61,6 +62,7 @@ func Configure(base string, d *kind.Definition, format string) (Kind, error) {
 			}
 			k.Contexts = append(k.Contexts, base+path)
 		}
+		k.shape = shaped(k, base)
 	}
 	k.describe()
 	return k, nil
