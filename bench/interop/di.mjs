@@ -1,6 +1,7 @@
 // Signs, discloses, shows and verifies with Digital Bazaar's Data Integrity suites,
 // without the network. Usage: node di.mjs sign|disclose|present|verify|receive WORLD.json,
-// where WORLD.json holds {"suite": "eddsa-rdfc-2022", "key": JWK, "controller": DID,
+// where WORLD.json holds {"suite": "eddsa-rdfc-2022", "key": JWK (or "multikey": "z…", if
+// it is only to be known), "controller": DID,
 // "method": "…#1", "document": {…}, "contexts": {url: document}, "pointers": ["/…"],
 // "holder": {"key", "controller", "method"}, "challenge": "…", "domain": "…",
 // "created": time of proofs, "now": time of checks}.
@@ -18,7 +19,11 @@ const [step, file] = process.argv.slice(2);
 const world = JSON.parse(readFileSync(file, 'utf8'));
 
 // pair is a key by the names that others know it by.
-async function pair({key, controller, method}) {
+async function pair({key, multikey, controller, method}) {
+  if(multikey) { // the public half
+    const library = multikey.startsWith('z6Mk') ? Ed25519Multikey : EcdsaMultikey;
+    return library.from({'@context': 'https://w3id.org/security/multikey/v1', type: 'Multikey', id: method, controller, publicKeyMultibase: multikey});
+  }
   const library = key.kty === 'OKP' ? Ed25519Multikey : EcdsaMultikey;
   const made = await library.fromJwk({jwk: key, secretKey: Boolean(key.d)});
   return Object.assign(made, {id: method, controller});
@@ -67,7 +72,7 @@ const steps = {
   })}),
   present: async () => ({document: await vc.signPresentation({
     presentation: vc.createPresentation({verifiableCredential: [world.document], holder: world.holder.controller, verify: false, version: 2.0}),
-    suite: await signing(world.holder, world.holder.key.kty === 'OKP' ? 'eddsa-rdfc-2022' : 'ecdsa-rdfc-2019'),
+    suite: await signing(world.holder, world.holder.key?.kty === 'OKP' ? 'eddsa-rdfc-2022' : 'ecdsa-rdfc-2019'),
     challenge: world.challenge, domain: world.domain, documentLoader
   })}),
   verify: async () => verdict(await vc.verifyCredential({credential: world.document, suite: checking, documentLoader, checkStatus, now})),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Independent clients against a running demo: openid-client logs in, Digital
-# Bazaar's libraries verify a credential, and refuse a changed one.
+# Independent clients against a running demo: openid-client logs in, @openid4vc is a
+# wallet and a verifier, Digital Bazaar's libraries verify a credential and refuse a
+# changed one, zxing and PixelPass read our codes.
 set -eu
 cd "$(dirname "$0")"
 work="$(mktemp -d)"
@@ -50,6 +51,8 @@ say '@openid4vc fetches'
 node vci.mjs "$PLINTH_DATA/demo.json" ../../plinth "$work/fetched.json"
 say '… @digitalbazaar/vc verifies'
 node vc-verify.mjs "$work/fetched.json" "$work/world.json"
+say '@openid4vc shows, and asks'
+node vp.mjs "$PLINTH_DATA/demo.json" ../../plinth
 say '@sd-jwt reads the status list'
 node status.mjs "$PLINTH_DATA/demo.json" ../../plinth
 say 'zxing and PixelPass read QR'

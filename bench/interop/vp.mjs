@@ -14,8 +14,8 @@ import * as jose from 'jose';
 import {Openid4vpClient, Openid4vpVerifier} from '@openid4vc/openid4vp';
 import {CoseKey, DeviceRequest, DeviceResponse, DocRequest, Holder, IssuerSigned, ItemsRequest, SessionTranscript} from '@owf/mdoc';
 import {SDJwtVcInstance} from '@sd-jwt/sd-jwt-vc';
-import {byCode, callbacks, fetchAll, keys, offer, run} from './holder.mjs';
-import {context} from './mdoc.mjs';
+import {byCode, callbacks, fetchAll, keys, newKey, offer, run} from './holder.mjs';
+import {ctx} from './isomdl.mjs';
 import {must, person, report, sheet} from './person.mjs';
 
 const [, , , plinth] = process.argv;
@@ -51,14 +51,14 @@ const vpCallbacks = {
 };
 
 const ieee = {dsaEncoding: 'ieee-p1363'};
-const private_ = async jwk => ({...await jose.exportJWK(keys.get(jwk.x)), alg: 'ES256'});
+const privateHalf = async jwk => ({...await jose.exportJWK(keys.get(jwk.x)), alg: 'ES256'});
 const sdjwt = key => new SDJwtVcInstance({
   hasher: (data, alg) => createHash(alg.replace('-', '')).update(data).digest(), hashAlg: 'sha-256',
   verifier: async (data, signature) => verify('sha256', Buffer.from(data), {key: leafKey, ...ieee}, Buffer.from(signature, 'base64url')),
   kbSignAlg: 'ES256', kbSigner: key && (data => sign('sha256', Buffer.from(data), {key: createPrivateKey({key, format: 'jwk'}), ...ieee}).toString('base64url')),
   kbVerifier: async (data, signature, payload) => verify('sha256', Buffer.from(data), {key: createPublicKey({key: payload.cnf.jwk, format: 'jwk'}), ...ieee}, Buffer.from(signature, 'base64url')),
-  // The status is asked about in status.mjs.
-  statusListFetcher: async () => { throw new Error('not asked for'); }
+  statusListFetcher: async uri => (await fetch(uri, {headers: {accept: 'application/statuslist+jwt'}})).text(),
+  statusVerifier: async (data, signature) => verify('sha256', Buffer.from(data), {key: leafKey, ...ieee}, Buffer.from(signature, 'base64url'))
 });
 let leafKey;
 const leafOf = token => new X509Certificate(Buffer.from(jose.decodeProtectedHeader(token.split('~')[0]).x5c[0], 'base64')).publicKey;
@@ -72,7 +72,7 @@ const kinds = {
       const claims = await sdjwt().getClaims(credential);
       return {credential_format: 'dc+sd-jwt', vct: claims.vct, claims, cryptographic_holder_binding: true};
     },
-    show: async ({credential, key}, {claims}, {client_id: aud, nonce}) => sdjwt(await private_(key)).present(credential,
+    show: async ({credential, key}, {claims}, {client_id: aud, nonce}) => sdjwt(await privateHalf(key)).present(credential,
       Object.fromEntries(claims.map(({path: [name]}) => [name, true])), {kb: {payload: {iat: Math.floor(Date.now() / 1000), aud, nonce}}}),
     check: async (shown, {client_id, nonce}) => {
       leafKey = leafOf(shown);
@@ -93,8 +93,8 @@ const kinds = {
       const response = await Holder.createDeviceResponseForDeviceRequest({
         deviceRequest: asked(meta.doctype_value, namespaces), sessionTranscript: await transcript(request),
         issuerSigned: [IssuerSigned.decode(new Uint8Array(Buffer.from(credential, 'base64url')))],
-        signature: {signingKey: CoseKey.fromJwk(await private_(key))}
-      }, context);
+        signature: {signingKey: CoseKey.fromJwk(await privateHalf(key))}
+      }, ctx);
       return Buffer.from(response.encode()).toString('base64url');
     },
     check: async (shown, request, {claims, meta}) => {
@@ -103,7 +103,7 @@ const kinds = {
       for(const {path: [space, element]} of claims) {
         (namespaces[space] ??= {})[element] = false;
       }
-      await response.verify({deviceRequest: asked(meta.doctype_value, namespaces), sessionTranscript: await transcript(request), trustedCertificates}, context);
+      await response.verify({deviceRequest: asked(meta.doctype_value, namespaces), sessionTranscript: await transcript(request), trustedCertificates}, ctx);
       return described(response.documents[0].issuerSigned);
     }
   },
@@ -112,7 +112,7 @@ const kinds = {
     held: async ({credential}) => linked(credential),
     show: async ({credential, key}, _, {client_id: domain, nonce: challenge}) => {
       const did = credential.credentialSubject.id;
-      const {document} = await di('present', {...await world(credential), domain, challenge, holder: {key: await private_(key), controller: did, method: `${did}#0`}});
+      const {document} = await di('present', {...await world(credential), domain, challenge, holder: {key: await privateHalf(key), controller: did, method: `${did}#0`}});
       return document;
     },
     check: async (shown, {client_id: domain, nonce: challenge}) => {
@@ -139,7 +139,7 @@ const linked = credential => ({
 // transcript ties an mdoc to a request: its answer is sealed, so to the key for that too.
 async function transcript({client_id: clientId, nonce, response_uri: responseUri, response_mode: mode, client_metadata: metadata}) {
   const jwkThumbprint = mode === 'direct_post.jwt' ? new Uint8Array(Buffer.from(await jose.calculateJwkThumbprint(metadata.jwks.keys[0]), 'base64url')) : undefined;
-  return SessionTranscript.forOid4Vp({clientId, nonce, responseUri, jwkThumbprint}, context);
+  return SessionTranscript.forOid4Vp({clientId, nonce, responseUri, jwkThumbprint}, ctx);
 }
 
 async function world(credential) {
@@ -203,6 +203,94 @@ async function asWallet() {
   return count;
 }
 
+// asVerifier has `plinth wallet` receive a card of each format, and asks for each: by a
+// signed request under a did:jwk, and by one that is not signed. dcql says whether what
+// came is what was asked for.
+async function asVerifier() {
+  const verifier = new Openid4vpVerifier({callbacks: vpCallbacks});
+  const signer = await newKey();
+  const did = `did:jwk:${Buffer.from(JSON.stringify(signer.publicJwk)).toString('base64url')}`;
+  const desk = await counter();
+  process.env.PLINTH_WALLET_PASSPHRASE = 'a wallet of the interop run';
+  const file = `--file=${join(work, 'wallet')}`;
+  for(const {configuration} of Object.values(kinds)) {
+    run(['wallet', file, 'receive', offer('--kind', configuration).link]);
+  }
+  let count = 0;
+  for(const [format, kind] of Object.entries(kinds)) {
+    for(const signed of [true, false]) {
+      const sealing = await jose.generateKeyPair('ECDH-ES', {crv: 'P-256', extractable: true});
+      const jwk = {...await jose.exportJWK(sealing.publicKey), kid: randomBytes(8).toString('hex'), alg: 'ECDH-ES', use: 'enc'};
+      keys.set(jwk.kid, {privateKey: sealing.privateKey, publicJwk: jwk});
+      const payload = {
+        response_type: 'vp_token', response_mode: 'direct_post.jwt', response_uri: desk.url + '/answer', nonce: randomBytes(16).toString('base64url'),
+        client_id: signed ? `decentralized_identifier:${did}` : `redirect_uri:${desk.url}/answer`, state: randomBytes(8).toString('hex'), dcql_query: query(format),
+        client_metadata: {client_name: 'A verifier by openid4vp', jwks: {keys: [jwk]}, encrypted_response_enc_values_supported: ['A256GCM'], vp_formats_supported: formats}
+      };
+      const made = await verifier.createOpenId4vpAuthorizationRequest({
+        authorizationRequestPayload: payload, ...signed && {jar: {
+          requestUri: desk.url + '/request', expiresInSeconds: 300, additionalJwtPayload: {aud: 'https://self-issued.me/v2'},
+          jwtSigner: {method: 'did', alg: 'ES256', didUrl: `${did}#0`, publicJwk: signer.publicJwk}
+        }}
+      });
+      desk.request = made.jar?.authorizationRequestJwt;
+      await promisify(execFile)(plinth, ['wallet', file, 'present', made.authorizationRequest, '--yes']);
+      const answer = await verifier.parseOpenid4vpAuthorizationResponse({
+        authorizationResponse: desk.answer, authorizationRequestPayload: payload, callbacks: vpCallbacks
+      });
+      must(answer.expectedNonce === payload.nonce && answer.dcql, `${kind.id}: ${JSON.stringify(answer)}`);
+      const {presentations} = answer.dcql;
+      const [shown] = [presentations[kind.id]].flat();
+      const wanted = payload.dcql_query.credentials[0];
+      const seen = await kind.check(shown, payload, wanted);
+      const {can_be_satisfied: good, credential_matches: matches} = DcqlPresentationResult.fromDcqlPresentation({[kind.id]: [seen]}, {dcqlQuery: DcqlQuery.parse(payload.dcql_query)});
+      must(good && matches[kind.id].success, `${kind.id}: dcql says ${JSON.stringify(matches)}`);
+      must(JSON.stringify(seen).includes(person.name), `${kind.id} is of somebody else`);
+      // Nothing may leave that was not asked for; an ldp_vc of this suite is whole.
+      must(format === 'ldp_vc' || !JSON.stringify(seen).includes(person.email), `${kind.id} shows more than was asked for`);
+      const other = await kind.check(shown, {...payload, nonce: 'another'}, wanted).then(() => 'taken', () => 'refused');
+      must(other === 'refused', `${kind.id}: it was shown for any nonce`);
+      count++;
+    }
+  }
+  return count;
+}
+
+const formats = {
+  'dc+sd-jwt': {'sd-jwt_alg_values': ['ES256'], 'kb-jwt_alg_values': ['ES256']},
+  mso_mdoc: {issuerauth_alg_values: [-7], deviceauth_alg_values: [-7]},
+  ldp_vc: {proof_type_values: ['DataIntegrityProof'], cryptosuite_values: ['eddsa-rdfc-2022', 'ecdsa-rdfc-2019']}
+};
+
+function query(format) {
+  const path = (...steps) => ({path: steps});
+  const asks = {
+    'dc+sd-jwt': {meta: {vct_values: [sheet.url + '/vct/national_id']}, claims: [path('name'), path('birthdate')]},
+    mso_mdoc: {meta: {doctype_value: 'org.plinth.national_id.1'}, claims: [path('org.plinth.1', 'full_name'), path('org.iso.23220.1', 'birth_date')]},
+    ldp_vc: {meta: {type_values: [['https://plinth.id/vocab#NationalID']]}, claims: [path('credentialSubject', 'fullName')]}
+  };
+  return {credentials: [{id: kinds[format].id, format, ...asks[format]}]};
+}
+
+// counter is where the verifier's request is fetched and its answer comes in.
+async function counter() {
+  const desk = {server: createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) {
+      body += chunk;
+    }
+    if(request.url === '/answer') {
+      desk.answer = Object.fromEntries(new URLSearchParams(body));
+      return response.setHeader('content-type', 'application/json').end('{}');
+    }
+    return response.setHeader('content-type', 'application/oauth-authz-req+jwt').end(desk.request);
+  })};
+  await new Promise(ready => desk.server.listen(0, '127.0.0.1', ready));
+  desk.server.unref(); // the process may end while it listens
+  desk.url = `http://localhost:${desk.server.address().port}`;
+  return desk;
+}
+
 await report(async () => {
-  return {answered: await asWallet()};
+  return {answered: await asWallet(), asked: await asVerifier()};
 }).finally(() => rmSync(work, {recursive: true}));
