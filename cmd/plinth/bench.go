@@ -17,6 +17,7 @@ type benchCommand struct {
 	Login      benchLogin      `cmd:"" help:"Logins: authorize, one-time code, consent, token, userinfo."`
 	OIDC       benchOIDC       `cmd:"" name:"oidc" help:"What relying parties do, each by itself: logins by each profile, tokens, userinfo."`
 	Issue      benchIssue      `cmd:"" help:"Credentials: token, nonce, key proof, credential (OpenID4VCI)."`
+	Verify     benchVerify     `cmd:"" help:"Credentials of every form, signed and verified in this process."`
 	Biometrics benchBiometrics `cmd:"" help:"The engine: errors on sets of prints, times of its parts; writes a report."`
 	Gallery    benchGallery    `cmd:"" help:"Searches of one person among many, by minutiae of nobody."`
 }
