@@ -1,4 +1,4 @@
-// Checks an mdoc (IssuerSigned in base64url, as `plinth issue --format mso_mdoc` gives
+// Checks an mdoc (IssuerSigned in base64url, what `plinth issue --format mso_mdoc` gives
 // it) with @owf/mdoc against the certificate of its authority, and refuses a changed
 // one. With the holder's key it also shows the document as OpenID4VP asks for it, and
 // checks that. Usage: node mdoc.mjs ISSUED.txt ROOT.pem [HOLDER-KEY.pem [RESPONSE.cbor]].

@@ -51,6 +51,15 @@ say '@openid4vc fetches'
 node vci.mjs "$PLINTH_DATA/demo.json" ../../plinth "$work/fetched.json"
 say '… @digitalbazaar/vc verifies'
 node vc-verify.mjs "$work/fetched.json" "$work/world.json"
+say '@owf/mdoc checks a document'
+../../plinth issue --uin "$uin" --format mso_mdoc -o "$work/card.mdoc" >"$work/made"
+node -e '
+  const [url, card, text, root] = process.argv.slice(1), fs = require("fs");
+  fs.writeFileSync(text, fs.readFileSync(card).toString("base64url"));
+  fetch(url + "/.well-known/plinth-trust.json").then(answer => answer.json()).then(({issuers: [{x509: [anchor]}]}) =>
+    fs.writeFileSync(root, `-----BEGIN CERTIFICATE-----\n${anchor.match(/.{1,64}/g).join("\n")}\n-----END CERTIFICATE-----\n`));
+' "$PLINTH_URL" "$work/card.mdoc" "$work/card.txt" "$work/root.pem"
+node mdoc.mjs "$work/card.txt" "$work/root.pem"
 say '@openid4vc shows, and asks'
 node vp.mjs "$PLINTH_DATA/demo.json" ../../plinth
 say '@sd-jwt reads the status list'
