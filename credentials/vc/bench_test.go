@@ -47,13 +47,13 @@ func BenchmarkVerifyAny(b *testing.B) {
 }
 
 func BenchmarkSignShape(b *testing.B) {
-	shape, err := NewShape(amina())
+	form, err := NewShape(amina())
 	if err != nil {
 		b.Fatal(err)
 	}
 	d := amina()
 	perCPUSecond(b, func() error {
-		draft, err := shape.Draft(d)
+		draft, err := form.Draft(d)
 		if err == nil {
 			_, err = draft.Sign(issuerKey, issuerVM, noon)
 		}

@@ -27,7 +27,7 @@ func specimen() DraftInput {
 	return d
 }
 
-func shape(t testing.TB) Shape {
+func shaped(t testing.TB) Shape {
 	t.Helper()
 	s, err := NewShape(specimen())
 	if err != nil {
@@ -124,7 +124,7 @@ func (r dice) input() DraftInput {
 // TestShapeStatesWhatJSONLDDoes compares thousands of random credentials of one kind,
 // byte by byte, and what is refused as well.
 func TestShapeStatesWhatJSONLDDoes(t *testing.T) {
-	s := shape(t)
+	s := shaped(t)
 	refused := 0
 	for seed := range uint64(1500) {
 		r := dice{rand.New(rand.NewPCG(seed, 1))}
@@ -164,7 +164,7 @@ func compare(t *testing.T, seed uint64, fast, full Draft) {
 }
 
 func TestShapedCredentialIsVerified(t *testing.T) {
-	s := shape(t)
+	s := shaped(t)
 	d := specimen()
 	draft := must[Draft](t)(s.Draft(d))
 	ed := must[Signed](t)(draft.Sign(issuerKey, issuerVM, noon))
@@ -186,7 +186,7 @@ func TestShapedCredentialIsVerified(t *testing.T) {
 }
 
 func TestWhatHasAnotherShapeIsRefused(t *testing.T) {
-	s := shape(t)
+	s := shaped(t)
 	for name, c := range map[string]struct {
 		change func(*DraftInput)
 		want   error
@@ -207,6 +207,7 @@ func TestWhatHasAnotherShapeIsRefused(t *testing.T) {
 		"a control character":  {func(d *DraftInput) { d.Claims["gender"] = "a\x7fb" }, ErrMalformed},
 		"one in a tagged text": {func(d *DraftInput) { d.Claims["gender"] = map[string]any{"@value": "\x01", "@language": "en"} }, ErrMalformed},
 		"not a language":       {func(d *DraftInput) { d.Claims["gender"] = map[string]any{"@value": "x", "@language": "e n"} }, ErrMalformed},
+		"an empty language":    {func(d *DraftInput) { d.Claims["gender"] = map[string]any{"@value": "x", "@language": ""} }, ErrShape},
 		"an unsafe number":     {func(d *DraftInput) { d.Claims["gender"] = uint64(1) << 53 }, ErrMalformed},
 		"half a number":        {func(d *DraftInput) { d.Claims["gender"] = 1e-9 }, ErrMalformed},
 		"what is not JSON":     {func(d *DraftInput) { d.Claims["gender"] = func() {} }, ErrMalformed},
@@ -249,7 +250,7 @@ func TestKindsWithoutAShape(t *testing.T) {
 }
 
 func TestRecheckNoticesOtherStatements(t *testing.T) {
-	draft := must[Draft](t)(shape(t).Draft(specimen()))
+	draft := must[Draft](t)(shaped(t).Draft(specimen()))
 	draft.doc["credentialSubject"].(map[string]any)["gender"] = "male"
 	if err := draft.Recheck(); !errors.Is(err, ErrShape) {
 		t.Errorf("got %v, want %v", err, ErrShape)
@@ -260,7 +261,7 @@ func TestRecheckNoticesOtherStatements(t *testing.T) {
 }
 
 func FuzzShape(f *testing.F) {
-	s := shape(f)
+	s := shaped(f)
 	f.Add("Amina", "en", "1984-04-18", "KE", `{"a":1}`)
 	f.Add("\"\\\n", "zh-Hant", "x", "", `[1,true,"x",{"@value":"y","@language":"ar"}]`)
 	f.Fuzz(func(t *testing.T, name, language, birth, country, raw string) {

@@ -12,6 +12,7 @@ import (
 	"errors"
 
 	"github.com/plinth-id/plinth/credentials/vc/jsonld"
+	"github.com/plinth-id/plinth/credentials/vc/shape"
 )
 
 // What a document can be refused for. The errors of this package wrap one of them
@@ -29,7 +30,7 @@ var (
 	ErrExpired       = errors.New("vc: expired")
 	ErrMalformedKey  = errors.New("vc: not a key or an identifier that is understood")
 	ErrAudience      = errors.New("vc: made for somebody else or for another request")
-	ErrShape         = errors.New("vc: not of the shape that was made for its kind")
+	ErrShape         = shape.ErrShape
 	ErrStale         = errors.New("vc: older than what is known already")
 )
 
@@ -55,10 +56,11 @@ func IdentityContext(baseURL string) (url string, document []byte) {
 	return jsonld.IdentityContext(baseURL)
 }
 
-// The bounds of documents. They lie far above any honest one.
+// The bounds of documents. They lie far above any honest one. Objects cost most: each
+// may call for contexts of its types.
 var (
-	credentialBounds   = jsonld.Bounds{Bytes: 256 << 10, Depth: 16, Objects: 256, Values: 2048}
-	presentationBounds = jsonld.Bounds{Bytes: 1 << 20, Depth: 20, Objects: 1024, Values: 8192}
+	credentialBounds   = jsonld.Bounds{Bytes: 256 << 10, Depth: 16, Objects: 128, Values: 2048}
+	presentationBounds = jsonld.Bounds{Bytes: 1 << 20, Depth: 20, Objects: 512, Values: 8192}
 )
 
 const maxProofs = 8
