@@ -168,3 +168,30 @@ func TestCertificatesForOtherPurposesAreRefused(t *testing.T) {
 		t.Errorf("an authority of the same name: got %v, want untrusted", err)
 	}
 }
+
+// TestChainsOfTwoAreFollowed: an authority between the anchor and the signer, which
+// annex B has not, and other profiles have.
+func TestChainsOfTwoAreFollowed(t *testing.T) {
+	root, middle, signer := key(t, elliptic.P256()), key(t, elliptic.P256()), key(t, elliptic.P256())
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Country: []string{"UT"}, CommonName: "Root"}, NotBefore: noon.AddDate(-1, 0, 0), NotAfter: noon.AddDate(9, 0, 0),
+		KeyUsage: x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true}
+	anchor, err := create(template, nil, root.Public(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := *template
+	between.Subject.CommonName, between.CRLDistributionPoints = "Between", []string{"https://id.example.org/crl"}
+	a := Authority{Signer: middle}
+	if a.Certificate, err = create(&between, anchor, middle.Public(), root); err != nil {
+		t.Fatal(err)
+	}
+	i, err := NewIssuer(signer, []*x509.Certificate{issuerOf(t, a, signer).leaf, a.Certificate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := issue(t, i, draft(key(t, elliptic.P256()).Public()))
+	v, err := Verify(raw, VerifyOptions{Anchors: []*x509.Certificate{anchor}, Now: func() time.Time { return noon }})
+	if err != nil || len(v.Chain) != 3 {
+		t.Errorf("got %d certificates, %v; want three", len(v.Chain), err)
+	}
+}

@@ -20,8 +20,7 @@ const (
 	curveEd25519                        = 6
 )
 
-// curves are the ones we read, by their number in COSE. We issue for P-521 to nobody
-// and read it, since the standard allows it to a document signer.
+// curves are the ones that the standard allows and that Go has, by their number in COSE.
 var curves = []struct {
 	number int64
 	curve  elliptic.Curve

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -230,4 +231,66 @@ func resigned(t testing.TB, raw []byte, signer crypto.Signer, change func(*secur
 		t.Fatal(err)
 	}
 	return marshal(t, s)
+}
+
+// TestPresentationsKeepWhatIsWrongWithTheDocument: a good signature of the device does
+// not make a document good, and a late document comes with its contents.
+func TestPresentationsKeepWhatIsWrongWithTheDocument(t *testing.T) {
+	i, o := issuer(t, key(t, elliptic.P256()))
+	holder := key(t, elliptic.P256())
+	response := present(t, issue(t, i, draft(holder.Public())), holder, session(t), "height")
+	at := o
+	at.Now = func() time.Time { return noon.AddDate(1, 0, 0) }
+	all, err := VerifyResponse(response, session(t), at)
+	if !errors.Is(err, ErrExpired) || len(all) != 1 || all[0].NameSpaces()[idSpace]["height"] != int64(168) {
+		t.Errorf("a year later: got %d documents, %v; want it expired, with its contents", len(all), err)
+	}
+	_, stranger := issuer(t, key(t, elliptic.P256()))
+	if all, err := VerifyResponse(response, session(t), stranger); !errors.Is(err, ErrUntrusted) || all != nil {
+		t.Errorf("another anchor: got %d documents, %v; want none", len(all), err)
+	}
+	for name, c := range map[string]struct {
+		want error
+		raw  []byte
+	}{"too many bytes": {ErrTooLarge, make([]byte, maxBytes+1)}, "no CBOR": {ErrMalformed, []byte{0xff}}} {
+		if _, err := VerifyResponse(c.raw, session(t), o); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+	// Two documents, one of them late.
+	var r, late deviceResponse
+	d := draft(holder.Public())
+	d.ValidUntil = noon.Add(-time.Minute)
+	for into, raw := range map[*deviceResponse][]byte{&r: response, &late: present(t, issue(t, i, d), holder, session(t))} {
+		if err := unmarshal(raw, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Documents = append(late.Documents, r.Documents...)
+	if all, err = VerifyResponse(marshal(t, r), session(t), o); !errors.Is(err, ErrExpired) || len(all) != 2 || len(all[1].Paths()) != 1 {
+		t.Errorf("one of two is late: got %d documents, %v; want both, and expired", len(all), err)
+	}
+	r.Documents[1].Device.Auth.Signature.Signature = make([]byte, 64)
+	if all, err = VerifyResponse(marshal(t, r), session(t), o); !errors.Is(err, ErrDeviceSignature) || all != nil {
+		t.Errorf("and one is not the device's: got %d documents, %v; want none", len(all), err)
+	}
+}
+
+func TestTranscriptsAreOfARequest(t *testing.T) {
+	for name, c := range map[string]struct {
+		want error
+		args [3]string
+	}{
+		"whole":      {nil, [3]string{"client", "nonce", "https://verifier.example"}},
+		"no client":  {ErrMalformed, [3]string{"", "nonce", "https://verifier.example"}},
+		"no nonce":   {ErrMalformed, [3]string{"client", "", "https://verifier.example"}},
+		"no address": {ErrMalformed, [3]string{"client", "nonce", ""}},
+	} {
+		if _, err := RedirectTranscript(c.args[0], c.args[1], c.args[2], nil); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+		if _, err := DCAPITranscript(c.args[2], c.args[1], nil); name != "no client" && !errors.Is(err, c.want) {
+			t.Errorf("%s, by the DC API: got %v, want %v", name, err, c.want)
+		}
+	}
 }
