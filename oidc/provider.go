@@ -52,14 +52,15 @@ type Config struct {
 	HTTP     *http.Client // to addresses that clients have chosen: key sets, logouts
 
 	Redeem           func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error)
-	CredentialScopes map[string]string                                    // scope → credential_configuration_id
-	Scopes           []string                                             // of clients for themselves, and of other resources
-	Certificate      func(r *http.Request) *Certificate                   // of the connection; nil: none
-	MTLS             *url.URL                                             // where clients connect with certificates
-	Federated        func(ctx context.Context, entity string) error       // registers a client of a federation
-	Emit             func(ctx context.Context, tx pgx.Tx, s Signal) error // tells relying parties
-	Methods          []auth.Method                                        // to prove who one is, in the order of the pages; nil: the usual ones
-	Sandbox          bool                                                 // a demonstration, which does as hints of relying parties say
+	CredentialScopes map[string]string                                                              // scope → credential_configuration_id
+	Scopes           []string                                                                       // of clients for themselves, and of other resources
+	Certificate      func(r *http.Request) *Certificate                                             // of the connection; nil: none
+	MTLS             *url.URL                                                                       // where clients connect with certificates
+	Federated        func(ctx context.Context, entity string) error                                 // registers a client of a federation
+	Emit             func(ctx context.Context, tx pgx.Tx, s Signal) error                           // tells relying parties
+	AskWallet        func(ctx context.Context, q login.WalletQuestion) (login.WalletRequest, error) // for a credential of ours; nil: credentials log nobody in
+	Methods          []auth.Method                                                                  // to prove who one is, in the order of the pages; nil: the usual ones
+	Sandbox          bool                                                                           // a demonstration, which does as hints of relying parties say
 	Now              func() time.Time
 }
 
@@ -107,7 +108,7 @@ func New(config Config) (*Provider, error) {
 	p.tokens = fosite.NewOAuth2Provider(only{}, p.settings)
 	var err error
 	p.flow, err = login.New(login.Config{Pool: config.Pool, Methods: config.Methods, Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Told: p.told, Finish: p.end,
-		Remembers: p.answered, Now: config.Now})
+		Remembers: p.answered, AskWallet: config.AskWallet, Now: config.Now})
 	return p, err
 }
 

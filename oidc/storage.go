@@ -166,7 +166,7 @@ func rehearsed(ctx context.Context, db postgres.DB, client string) ([]Lapse, err
 }
 
 // swept are the tables whose rows end.
-var swept = []string{"oidc_par", "oidc_jti", "oidc_grant", "oidc_revoked", "oidc_session", "oidc_logout", "oidc_deferred", "oidc_link"}
+var swept = []string{"oidc_par", "oidc_jti", "oidc_grant", "oidc_revoked", "oidc_session", "oidc_logout", "oidc_deferred", "oidc_link", "oidc_shown"}
 
 // sweepTable deletes expired rows of a table, a bounded number at once, and says how many.
 func sweepTable(ctx context.Context, db postgres.DB, table string, now time.Time) (int64, error) {

@@ -61,6 +61,7 @@ type world struct {
 	offers   map[string]string // pre-authorized code → transaction code
 	rp       rp
 	signals  *signals.Transmitter
+	counter  counter
 	mu       sync.Mutex
 	sent     []notify.Message
 }
@@ -103,7 +104,7 @@ func open(t *testing.T) *world {
 	must(t, err)
 	issuer := &url.URL{Scheme: "http", Host: ln.Addr().String()}
 	queue := func(_ context.Context, _ pgx.Tx, m notify.Message) error { w.keep(m); return nil }
-	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Offers: func(notify.Channel) bool { return true }, Public: issuer, Policy: evidence.Trial(), Demo: true, Now: w.now})
+	w.desk, err = auth.New(auth.Config{Pool: w.pool, Ring: w.ring, Registry: people, Queue: queue, Offers: func(notify.Channel) bool { return true }, Public: issuer, Policy: evidence.Trial(), Demo: true, Now: w.now, Presented: w.counter.presented})
 	must(t, err)
 	w.partners, err = partner.New(partner.Config{Pool: w.pool, Now: w.now})
 	must(t, err)
@@ -115,7 +116,7 @@ func open(t *testing.T) *world {
 		return err
 	}))
 	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Known, Issuer: issuer, HTTP: http.DefaultClient, Certificate: shownCertificate,
-		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Scopes: []string{"ssf.manage", "ssf.read"}, Now: w.now,
+		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Scopes: []string{"ssf.manage", "ssf.read"}, Now: w.now, AskWallet: w.counter.ask,
 		Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return w.signals.Emit(ctx, tx, s) }})
 	must(t, err)
 	w.signals, err = signals.New(signals.Config{Pool: w.pool, Ring: w.ring, Provider: w.provider, HTTP: http.DefaultClient, Plain: true, Now: w.now})

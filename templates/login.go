@@ -126,6 +126,33 @@ type LoginWallet struct {
 
 func (LoginWallet) file() string { return "loginwallet.html" }
 
+// LoginCredential shows a request for a credential to wallets.
+type LoginCredential struct {
+	LoginStep
+	Picture   template.URL // QR code, PNG
+	Link      template.URL // opens a wallet on this device
+	Number    string       // that the wallet's device asks for
+	Confirmed bool         // a wallet has answered
+}
+
+func (LoginCredential) file() string { return "logincredential.html" }
+
+// LoginConfirm asks on the wallet's device for the number that the login shows.
+type LoginConfirm struct {
+	Client, Purpose string // who asked, and why; the purpose may be empty
+	Login, Code     string // what the address held
+	Errors          []FieldError
+}
+
+func (p LoginConfirm) errors() []FieldError { return p.Errors }
+
+func (LoginConfirm) file() string { return "loginconfirm.html" }
+
+// LoginConfirmed tells on the wallet's device that the login goes on elsewhere.
+type LoginConfirmed struct{}
+
+func (LoginConfirmed) file() string { return "loginconfirmed.html" }
+
 // LinkHelp tells somebody who scanned a code without a wallet what it is for.
 type LinkHelp struct{}
 

@@ -135,7 +135,7 @@ var keyList = append([]key{
 		}
 		return nil
 	}},
-	{"PLINTH_LOGIN_METHODS", "code,passkey,wallet,finger,face,iris,pin,password", "comma list of the ways to log in, in the order of the pages: of code, passkey, wallet, finger, face, iris, pin, password, knowledge", func(s *Settings, v string) error {
+	{"PLINTH_LOGIN_METHODS", "code,passkey,credential,wallet,finger,face,iris,pin,password", "comma list of the ways to log in, in the order of the pages: of code, passkey, credential, wallet, finger, face, iris, pin, password, knowledge", func(s *Settings, v string) error {
 		s.Methods = nil
 		for _, name := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
 			if auth.LevelOf([]auth.Method{auth.Method(name)}) == 0 {

@@ -15,13 +15,13 @@ import (
 // fetchStatus gives the verifier a status list: ours from where it is made, those
 // of others over the network.
 func (h *house) fetchStatus(ctx context.Context, address string) ([]byte, error) {
-	if list, ok := strings.CutPrefix(address, h.URL.String()+"/status/"); ok {
-		list, purpose, _ := strings.Cut(list, "/")
+	if path, ok := strings.CutPrefix(address, h.URL.String()+"/status/"); ok {
+		list, form, divided := strings.Cut(path, "/")
+		if !divided {
+			form = status.Revocations
+		}
 		if n, err := strconv.ParseInt(list, 10, 64); err == nil {
-			if purpose == "" {
-				purpose = status.Revocations
-			}
-			edition, err := h.status.List(ctx, n, purpose)
+			edition, err := h.status.List(ctx, n, form)
 			return edition.Document, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/internal/keys"
 )
 
 const (
@@ -19,6 +20,8 @@ const (
 const (
 	Revocations = "revocation" // BitstringStatusListCredential, a purpose each
 	Suspensions = "suspension"
+	TokenJWT    = "jwt" // Token Status List, which tells both
+	TokenCWT    = "cwt"
 )
 
 // purposes are the values that a bitstring list has a bit for.
@@ -46,6 +49,9 @@ type edition struct {
 
 // List gives a list, signed, as it is now.
 func (p *Publisher) List(ctx context.Context, list int64, form string) (Edition, error) {
+	if mediaTypes[form] == "" {
+		return Edition{}, errNoList
+	}
 	now := p.Now()
 	current, known, err := state(ctx, p.Pool, list)
 	if err != nil {
@@ -93,7 +99,10 @@ func (p *Publisher) keyOf(form string) (string, error) {
 		return key.ID, err
 	}
 	by, err := p.Signer()
-	return by.Key.ID, err
+	if err != nil {
+		return "", err
+	}
+	return keys.Thumbprint(by.Key.Public()), nil
 }
 
 // maxRemembered bounds the memory of signed lists, of some kilobytes each.

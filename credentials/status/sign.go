@@ -1,32 +1,27 @@
 package status
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/vc/statuslist"
 	"github.com/plinth-id/plinth/internal/keys"
 )
 
-// Signing is a key that signs token lists, and the certificates that vouch for it.
-type Signing struct {
-	Key   keys.SigningKey
-	ID    string   // kid, where there is no chain
-	Chain [][]byte // DER, leaf first, without the anchor
-}
+// valueBits is how many bits of a token list one credential has: valid, invalid and
+// suspended need two.
+const valueBits = 2
 
 // defaultSigner is the key of the W3C credentials.
-func (p *Publisher) defaultSigner() (Signing, error) {
+func (p *Publisher) defaultSigner() (statuslist.Signing, error) {
 	key, did, err := p.issuerKey()
-	return Signing{Key: key, ID: did + "#" + key.ID}, err
+	return statuslist.Signing{Key: key.Signer, KeyID: did + "#" + key.ID}, err
 }
 
 func (p *Publisher) issuerKey() (keys.SigningKey, string, error) {
-	did, err := vc.DIDWeb(strings.TrimSuffix(p.Issuer.String(), "/"))
+	did, err := vc.DIDWeb(p.issuer())
 	if err != nil {
 		return keys.SigningKey{}, "", err
 	}
@@ -34,14 +29,31 @@ func (p *Publisher) issuerKey() (keys.SigningKey, string, error) {
 	return key, did, err
 }
 
+func (p *Publisher) issuer() string { return strings.TrimSuffix(p.Issuer.String(), "/") }
+
 // sign writes a list in one of its forms.
 func (p *Publisher) sign(which published, all []change, now time.Time) ([]byte, error) {
-	return p.signBitstring(which, all, now)
+	if v, bits := purposes[which.form]; bits {
+		return p.signBitstring(which, all, v)
+	}
+	return p.signToken(which, all, now)
 }
 
 // signBitstring makes a BitstringStatusListCredential (Bitstring Status List 1.0, 2.2).
-func (p *Publisher) signBitstring(which published, all []change, now time.Time) ([]byte, error) {
-	encoded, err := encode(all, purposes[which.form])
+func (p *Publisher) signBitstring(which published, all []change, v Value) ([]byte, error) {
+	bits, err := statuslist.NewBitstring(Size)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		if c.Value != v {
+			continue
+		}
+		if err := bits.Set(int64(c.Index)); err != nil {
+			return nil, fmt.Errorf("status list %d: %w", which.list, err)
+		}
+	}
+	claims, err := statuslist.Subject{Purposes: []string{which.form}, TTL: TTL, Bits: bits}.Claims()
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +61,9 @@ func (p *Publisher) signBitstring(which published, all []change, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	address := p.addressOf(which)
-	draft, err := vc.NewDraft(vc.DraftInput{
-		ID: address, Issuer: did, ValidFrom: now.Add(-skew), ValidUntil: now.Add(editionLife),
-		Types: []string{"BitstringStatusListCredential"}, Subject: address + "#list",
-		Claims: map[string]any{"type": "BitstringStatusList", "statusPurpose": which.form, "encodedList": encoded, "ttl": TTL.Milliseconds()},
-	})
+	now, address := p.Now(), p.addressOf(which)
+	draft, err := vc.NewDraft(vc.DraftInput{ID: address, Issuer: did, ValidFrom: now.Add(-skew), ValidUntil: now.Add(editionLife),
+		Types: []string{statuslist.TypeCredential}, Subject: address + "#list", Claims: claims})
 	if err != nil {
 		return nil, fmt.Errorf("drafting status list %d: %w", which.list, err)
 	}
@@ -65,25 +74,24 @@ func (p *Publisher) signBitstring(which published, all []change, now time.Time) 
 	return signed.JSON(), nil
 }
 
-// encode writes the bits: the first is the most significant one of the first
-// byte; deflated, in base64url as multibase has it.
-func encode(all []change, v Value) (string, error) {
-	raw := make([]byte, Size/8)
+// signToken makes a Token Status List, as a JWT or a CWT.
+func (p *Publisher) signToken(which published, all []change, now time.Time) ([]byte, error) {
+	list, err := statuslist.NewList(valueBits, Size)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range all {
-		if c.Value == v {
-			raw[c.Index/8] |= 0x80 >> (c.Index % 8)
+		if err := list.Set(int64(c.Index), statuslist.Value(c.Value)); err != nil {
+			return nil, fmt.Errorf("status list %d: %w", which.list, err)
 		}
 	}
-	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	by, err := p.Signer()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if _, err := w.Write(raw); err != nil {
-		return "", err
+	token := statuslist.Token{Issuer: p.issuer(), Address: p.addressOf(which), IssuedAt: now, Expires: now.Add(editionLife), TTL: TTL, List: list}
+	if which.form == TokenCWT {
+		return token.SignCWT(by)
 	}
-	if err := w.Close(); err != nil {
-		return "", err
-	}
-	return "u" + base64.RawURLEncoding.EncodeToString(b.Bytes()), nil
+	return token.SignJWT(by)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/plinth-id/plinth/credentials/vc/statuslist"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
@@ -49,9 +50,9 @@ const (
 type Config struct {
 	Pool   *pgxpool.Pool
 	Ring   *keys.Ring
-	Issuer *url.URL                // public base URL; the lists are below it
-	Signer func() (Signing, error) // of token lists; nil: the key that signs W3C credentials
-	Now    func() time.Time        // nil means time.Now
+	Issuer *url.URL                           // public base URL; the lists are below it
+	Signer func() (statuslist.Signing, error) // of token lists; nil: the key that signs W3C credentials
+	Now    func() time.Time                   // nil means time.Now
 }
 
 // Publisher draws places, changes what they say and publishes the signed lists.
@@ -156,20 +157,16 @@ func (p *Publisher) Values(ctx context.Context, db postgres.DB, entries []Entry)
 }
 
 // Purpose is where the list of one purpose is published, for Bitstring Status List:
-// the revocations at the address itself, others below it.
+// suspensions below the address itself. Token lists say all of it in one place.
 func (e Entry) Purpose(purpose string) string {
-	if purpose == Revocations {
-		return e.URL
+	if purpose == Suspensions {
+		return e.URL + "/" + purpose
 	}
-	return e.URL + "/" + purpose
+	return e.URL
 }
 
 func (p *Publisher) addressOf(which published) string {
-	e := Entry{URL: p.address(which.list)}
-	if _, bits := purposes[which.form]; bits {
-		return e.Purpose(which.form)
-	}
-	return e.URL
+	return Entry{URL: p.address(which.list)}.Purpose(which.form)
 }
 
 func (p *Publisher) address(list int64) string {

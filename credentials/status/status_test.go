@@ -1,6 +1,9 @@
 package status
 
 import (
+	"context"
+	"crypto"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/plinth-id/plinth/credentials/vc/jws"
+	"github.com/plinth-id/plinth/credentials/vc/statuslist"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
@@ -151,6 +156,63 @@ func TestAListIsSignedAnewWhenSomethingChanged(t *testing.T) {
 	}
 }
 
+// What is revoked and what is suspended stands in every form, at its place and nowhere else.
+func TestEveryFormTellsTheSame(t *testing.T) {
+	p := publisher(t, pgtest.Pool(t))
+	e := draw(t, p, 3)
+	change1(t, p, e[0], Revoked)
+	change1(t, p, e[1], Suspended)
+	signing, err := p.Signer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := statuslist.Options{Trust: jws.Trust{Keys: func(context.Context, string, string) (crypto.PublicKey, error) { return signing.Key.Public(), nil }},
+		Address: e[0].URL, Issuer: "https://id.example.org", Now: p.Now}
+	for form, verify := range map[string]func(context.Context, []byte, statuslist.Options) (statuslist.Verified, error){
+		TokenJWT: func(ctx context.Context, raw []byte, o statuslist.Options) (statuslist.Verified, error) {
+			return statuslist.VerifyJWT(ctx, string(raw), o)
+		},
+		TokenCWT: statuslist.VerifyCWT,
+	} {
+		edition, err := p.List(t.Context(), e[0].List, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := verify(t.Context(), edition.Document, options)
+		if err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		for n, want := range []statuslist.Value{statuslist.Invalid, statuslist.Suspended, statuslist.Valid} {
+			if got, err := list.List.At(int64(e[n].Index)); err != nil || got != want {
+				t.Errorf("%s: got %d, %v at place %d, want %d", form, got, err, n, want)
+			}
+		}
+	}
+	for purpose, want := range map[string][]bool{Revocations: {true, false, false}, Suspensions: {false, true, false}} {
+		edition, err := p.List(t.Context(), e[0].List, purpose)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c struct {
+			Types   []string       `json:"type"`
+			ID      string         `json:"id"`
+			Subject map[string]any `json:"credentialSubject"`
+		}
+		if err := json.Unmarshal(edition.Document, &c); err != nil || c.ID != e[0].Purpose(purpose) {
+			t.Fatalf("%s: got %q, %v", purpose, c.ID, err)
+		}
+		subject, err := statuslist.ReadSubject(c.Types, c.Subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range want {
+			if got, err := subject.Set(purpose, int64(e[n].Index)); err != nil || got != want[n] {
+				t.Errorf("%s: got %v, %v at place %d", purpose, got, err, n)
+			}
+		}
+	}
+}
+
 func TestWhoHasAListGetsItOnce(t *testing.T) {
 	p := publisher(t, pgtest.Pool(t))
 	e := draw(t, p, 1)[0]
@@ -158,12 +220,13 @@ func TestWhoHasAListGetsItOnce(t *testing.T) {
 	p.Routes(r)
 	server := httptest.NewServer(r)
 	defer server.Close()
-	get := func(path, tag string) *http.Response {
+	get := func(path, accept, tag string) *http.Response {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		req.Header.Set("Accept", accept)
 		if tag != "" {
 			req.Header.Set("If-None-Match", tag)
 		}
@@ -174,21 +237,24 @@ func TestWhoHasAListGetsItOnce(t *testing.T) {
 		resp.Body.Close()
 		return resp
 	}
-	for _, purpose := range []string{Revocations, Suspensions} {
-		at, err := url.Parse(e.Purpose(purpose))
+	for _, c := range []struct{ form, accept, want string }{
+		{Revocations, "text/html, */*;q=0.8", "application/vc"}, {Suspensions, "application/statuslist+jwt", "application/vc"},
+		{TokenJWT, "application/statuslist+jwt", "application/statuslist+jwt"}, {TokenCWT, "application/statuslist+cwt, application/statuslist+jwt;q=0.5", "application/statuslist+cwt"},
+	} {
+		at, err := url.Parse(e.Purpose(c.form))
 		if err != nil {
 			t.Fatal(err)
 		}
-		first := get(at.Path, "")
-		if first.StatusCode != http.StatusOK || first.Header.Get("Content-Type") != "application/vc" || first.Header.Get("ETag") == "" {
-			t.Fatalf("%s: got %d %v", purpose, first.StatusCode, first.Header)
+		first := get(at.Path, c.accept, "")
+		if first.StatusCode != http.StatusOK || first.Header.Get("Content-Type") != c.want || first.Header.Get("ETag") == "" {
+			t.Fatalf("%s: got %d %v", c.form, first.StatusCode, first.Header)
 		}
-		if again := get(at.Path, first.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
-			t.Errorf("%s: got %d, want not modified", purpose, again.StatusCode)
+		if again := get(at.Path, c.accept, first.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
+			t.Errorf("%s: got %d, want not modified", c.form, again.StatusCode)
 		}
 	}
 	for _, path := range []string{"/status/x", "/status/999999", "/status/1/other"} {
-		if got := get(path, ""); got.StatusCode != http.StatusNotFound {
+		if got := get(path, "", ""); got.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: got %d, want not found", path, got.StatusCode)
 		}
 	}

@@ -22,6 +22,8 @@ func (f *Flow) evidencePage(c *gin.Context, v *visit, step templates.LoginStep, 
 		return f.bodyPage(c, v, step, s)
 	case auth.ByWallet:
 		return f.walletPage(c, v, step)
+	case auth.ByCredential:
+		return f.credentialPage(c, v, step)
 	case auth.ByPasskey:
 		options, challenge, err := f.Desk.AskPasskey(v.Visit.ID)
 		if err != nil {

@@ -24,11 +24,14 @@ func (f *Flow) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, Page, web.Anyone, f.show)
 	for path, take := range map[string]func(*gin.Context, visit) error{
 		"": f.identified, "/method": f.chosen, "/code": f.coded, "/secret": f.secret, "/knowledge": f.known, "/passkey": f.passkey,
-		"/resend": f.resend, "/back": f.back, "/cancel": f.cancel, "/consent": f.consented, "/longer": f.longer, "/wallet": f.walletAnswered,
+		"/resend": f.resend, "/back": f.back, "/cancel": f.cancel, "/consent": f.consented, "/longer": f.longer, "/wallet": f.walletAnswered, "/credential": f.credentialAnswered, "/credential/browser": f.credentialBrowser,
 	} {
 		r.Handle(http.MethodPost, Page+path, web.Anyone, f.taken(take))
 	}
 	r.Handle(http.MethodGet, Page+"/wallet/state", web.Anyone, f.linked)
+	r.Handle(http.MethodGet, Page+"/credential/state", web.Anyone, f.credentialState)
+	r.Handle(http.MethodGet, Page+"/credential/return", web.Anyone, f.credentialReturned)
+	r.Handle(http.MethodPost, Page+"/credential/confirm", web.Anyone, f.credentialConfirmed)
 	f.linkRoutes(r)
 	r.Handle(http.MethodPost, Page+"/image", web.Anyone, f.taken(f.imaged), web.MaxBody(maxImage))
 	r.Handle(http.MethodPost, Page+"/device", web.Anyone, f.taken(f.captured), web.MaxBody(maxCapture))

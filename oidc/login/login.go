@@ -87,6 +87,8 @@ type Config struct {
 	// Remembers tells whether a person has answered this question before, and how.
 	Remembers func(ctx context.Context, v Visit, p auth.Proof) (claims []string, answered bool, err error)
 	Methods   []auth.Method // offered, in this order; nil: usualMethods
+	// AskWallet asks a wallet for a credential of ours; nil: credentials log nobody in.
+	AskWallet func(ctx context.Context, q WalletQuestion) (WalletRequest, error)
 	Finish    func(ctx context.Context, v Visit, d Decision) (Ending, error)
 	Now       func() time.Time
 }
@@ -110,12 +112,14 @@ func New(config Config) (*Flow, error) {
 
 // usualMethods are offered where a deployment says nothing else. What others may
 // know of a person as well, name and birth, is not among them.
-var usualMethods = []auth.Method{auth.ByCode, auth.ByPasskey, auth.ByWallet, auth.ByFinger, auth.ByFace, auth.ByIris, auth.ByPIN, auth.ByPassword}
+var usualMethods = []auth.Method{auth.ByCode, auth.ByPasskey, auth.ByCredential, auth.ByWallet, auth.ByFinger, auth.ByFace, auth.ByIris, auth.ByPIN, auth.ByPassword}
 
 // offered are the methods that this deployment wants and the Desk can judge.
 func (f *Flow) offered() []auth.Method {
 	can := f.Desk.Offered()
-	return slices.DeleteFunc(slices.Clone(f.Methods), func(m auth.Method) bool { return !slices.Contains(can, m) })
+	return slices.DeleteFunc(slices.Clone(f.Methods), func(m auth.Method) bool {
+		return !slices.Contains(can, m) || m == auth.ByCredential && f.AskWallet == nil
+	})
 }
 
 // step is what is missing before a visit can end. The state alone decides, so
@@ -130,7 +134,7 @@ const (
 )
 
 // unnamed are the methods that say themselves whose they are.
-var unnamed = []auth.Method{auth.ByPasskey, auth.ByWallet}
+var unnamed = []auth.Method{auth.ByPasskey, auth.ByWallet, auth.ByCredential}
 
 func (f *Flow) missing(v visit) step {
 	switch {

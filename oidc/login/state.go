@@ -26,6 +26,7 @@ type state struct {
 	Sent       []string    `json:"sent,omitempty"`
 	Again      bool        `json:"again,omitempty"`
 	Challenge  []byte      `json:"challenge,omitempty"` // of a passkey
+	Asking     *asking     `json:"asking,omitempty"`    // of a wallet, for a credential
 	Proof      []byte      `json:"proof,omitempty"`     // sealed by the Desk for this visit
 	Stayed     bool        `json:"stayed,omitempty"`    // the proof is of a session from before
 }

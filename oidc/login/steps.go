@@ -223,7 +223,7 @@ func refusal(err error) bool {
 
 // fields are the inputs by which each method's evidence is entered.
 var fields = map[auth.Method]string{auth.ByCode: "code", auth.ByPIN: "secret", auth.ByPassword: "secret", auth.ByFinger: "image", auth.ByIris: "image",
-	auth.ByFace: "image", auth.ByPasskey: "passkey", auth.ByWallet: "wallet"}
+	auth.ByFace: "image", auth.ByPasskey: "passkey", auth.ByWallet: "wallet", auth.ByCredential: "credential"}
 
 // refused shows the page again with what the Desk said, in the reader's language.
 func (f *Flow) refused(c *gin.Context, v visit, err error) error {

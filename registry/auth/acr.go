@@ -9,27 +9,28 @@ type Method string
 
 // The methods.
 const (
-	ByKnowledge Method = "knowledge" // what the registry knows about the person
-	ByPIN       Method = "pin"
-	ByPassword  Method = "password"
-	ByCode      Method = "code" // sent to the phone or mail address of the person
-	ByFinger    Method = "finger"
-	ByIris      Method = "iris"
-	ByFace      Method = "face"
-	ByPasskey   Method = "passkey"
-	ByWallet    Method = "wallet"
+	ByKnowledge  Method = "knowledge" // what the registry knows about the person
+	ByPIN        Method = "pin"
+	ByPassword   Method = "password"
+	ByCode       Method = "code" // sent to the phone or mail address of the person
+	ByFinger     Method = "finger"
+	ByIris       Method = "iris"
+	ByFace       Method = "face"
+	ByPasskey    Method = "passkey"
+	ByWallet     Method = "wallet"     // whose key was bound to the person
+	ByCredential Method = "credential" // one of ours, shown from any wallet (OpenID4VP)
 )
 
 // kinds say what a method rests on. A passkey and a wallet each ask the person
 // for a PIN or a finger before their key signs, so they are two kinds in one.
 var kinds = map[Method][]string{
 	ByKnowledge: {"knows"}, ByPIN: {"knows"}, ByPassword: {"knows"}, ByCode: {"has"},
-	ByFinger: {"is"}, ByIris: {"is"}, ByFace: {"is"}, ByPasskey: {"has", "unlocks"}, ByWallet: {"has", "unlocks"},
+	ByFinger: {"is"}, ByIris: {"is"}, ByFace: {"is"}, ByPasskey: {"has", "unlocks"}, ByWallet: {"has", "unlocks"}, ByCredential: {"has", "unlocks"},
 }
 
 // references are the names of RFC 8176.
 var references = map[Method]string{ByKnowledge: "kba", ByPIN: "pin", ByPassword: "pwd", ByCode: "otp",
-	ByFinger: "fpt", ByIris: "iris", ByFace: "face", ByPasskey: "swk", ByWallet: "pop"}
+	ByFinger: "fpt", ByIris: "iris", ByFace: "face", ByPasskey: "swk", ByWallet: "pop", ByCredential: "pop"}
 
 // Level is how sure one may be of who was proven: the levels of assurance of
 // eIDAS (Implementing Regulation 2015/1502), and beside each the authenticator
@@ -73,6 +74,7 @@ const (
 	ACRBiometrics  = "mosip:idp:acr:biometrics"
 	ACRWallet      = "mosip:idp:acr:linked-wallet"
 	ACRPasskey     = "urn:plinth:acr:passkey"
+	ACRCredential  = "urn:plinth:acr:credential"
 	ACRLow         = "http://eidas.europa.eu/LoA/low"
 	ACRSubstantial = "http://eidas.europa.eu/LoA/substantial"
 	ACRHigh        = "http://eidas.europa.eu/LoA/high"
@@ -95,6 +97,7 @@ var classes = []class{
 	{"urn:nist:800-63:aal1", nil, Low},
 	{ACRLow, nil, Low},
 	{ACRWallet, []Method{ByWallet}, Substantial},
+	{ACRCredential, []Method{ByCredential}, Substantial},
 	{ACRPasskey, []Method{ByPasskey}, Substantial},
 	{"urn:nist:800-63:aal2", nil, Substantial},
 	{ACRSubstantial, nil, Substantial},

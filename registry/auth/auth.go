@@ -48,6 +48,9 @@ type Config struct {
 	// Knowledge names the fields of the identity that a person must know together;
 	// none: the full name and the date of birth.
 	Knowledge []string
+	// Presented tells whose credential a wallet has shown, once; NotFound and Denied say
+	// that it showed none. Nil: credentials do not log anybody in.
+	Presented func(ctx context.Context, p Presentation) (person uuid.UUID, err error)
 	// Public is where people reach this service, the issuer of its tokens: passkeys and
 	// the signatures of wallets are bound to it. Nil: neither is offered.
 	Public *url.URL
@@ -102,6 +105,8 @@ type Attempt struct {
 	Position  biometrics.Position // of Finger or Eye; empty: any
 	Passkey   []byte              // what navigator.credentials.get gave, as JSON (WebAuthn Level 3, 5.1.2)
 	Wallet    []byte              // what the wallet signed, a JWS
+
+	Presentation Presentation // a credential that a wallet has shown
 
 	PasskeyState []byte // what AskPasskey gave with the question that Passkey answers
 	WalletNonce  string // what the wallet was given to sign
@@ -171,7 +176,7 @@ func transaction(client, id string) []byte {
 // method is the one kind of evidence that an attempt brings.
 func (a Attempt) method() (Method, error) {
 	given := map[Method]bool{ByCode: a.Code != "", ByPIN: a.PIN != "", ByPassword: a.Password != "", ByKnowledge: len(a.Knowledge) > 0,
-		ByFinger: len(a.Finger) > 0, ByIris: len(a.Eye) > 0, ByFace: len(a.Face) > 0, ByPasskey: len(a.Passkey) > 0, ByWallet: len(a.Wallet) > 0}
+		ByFinger: len(a.Finger) > 0, ByIris: len(a.Eye) > 0, ByFace: len(a.Face) > 0, ByPasskey: len(a.Passkey) > 0, ByWallet: len(a.Wallet) > 0, ByCredential: a.Presentation.Request != uuid.Nil}
 	maps.DeleteFunc(given, func(_ Method, is bool) bool { return !is })
 	if a.Transaction == "" || len(given) != 1 {
 		return "", fault.New(fault.Invalid, "Give one proof of who you are, and one only: a code, for example, or a finger.")
@@ -195,6 +200,9 @@ func (d *Desk) Offered() []Method {
 	}
 	if d.Public != nil {
 		offered = append(offered, ByWallet)
+	}
+	if d.Presented != nil {
+		offered = append(offered, ByCredential)
 	}
 	return offered
 }
@@ -234,6 +242,8 @@ func (d *Desk) factor(ctx context.Context, a Attempt, method Method) (factor, er
 		return d.passkeyFits(a)
 	case ByWallet:
 		return d.walletFits(a)
+	case ByCredential:
+		return d.credentialFits(ctx, a)
 	}
 	return factor{}, notOffered(method)
 }

@@ -77,7 +77,7 @@ func (d *Desk) party(person uuid.UUID, a Attempt) []budget {
 }
 
 // everyMethod has budgets of its own.
-var everyMethod = []Method{ByKnowledge, ByPIN, ByPassword, ByCode, ByFinger, ByIris, ByFace, ByPasskey, ByWallet}
+var everyMethod = []Method{ByKnowledge, ByPIN, ByPassword, ByCode, ByFinger, ByIris, ByFace, ByPasskey, ByWallet, ByCredential}
 
 // Strained tells whether an address range has used half of what it may fail or have
 // sent: whoever comes from there is then asked for a proof of work.
