@@ -16,7 +16,7 @@ var (
 	_ = example(VerifyResult{Verdict: "valid", Issuer: "did:web:id.example", Expires: "2030-01-01",
 		Claims: []VerifiedLine{{Key: "verify.claim.fullName", Value: "Ada"}, {Name: "other", Value: "<b>"}},
 		Checks: []VerifyCheck{{"signature", "pass", "signature_good"}, {"status", "undetermined", "status_unchecked"}}})
-	_ = example(Offer{Link: "openid-credential-offer://?credential_offer_uri=x", Page: "https://id.example/vci/offer/x", TxCode: true})
+	_ = example(Offer{Link: "openid-credential-offer://?credential_offer_uri=x", Page: "https://id.example/vci/offer/x", Code: "/vci/offer/x/code.svg", Older: "openid-credential-offer://?credential_offer_uri=y", TxCode: true})
 )
 
 func TestOfferLinkOpensAWallet(t *testing.T) {

@@ -95,6 +95,7 @@ func (h *house) numbers() *prometheus.Registry {
 		}
 		return float64(n)
 	})
+	r.MustRegister(h.issuer.Dialects)
 	return r
 }
 

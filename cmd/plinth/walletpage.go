@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/plinth-id/plinth/credentials"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
@@ -35,7 +34,7 @@ func (h *house) client(ctx context.Context, db postgres.DB, id string) (partner.
 	for _, l := range templates.Languages() {
 		c.Names[l.BCP47] = l.Must("wallet.title")
 	}
-	c.Scopes = append(c.Scopes, slices.Sorted(maps.Keys(credentials.Scopes()))...)
+	c.Scopes = append(c.Scopes, slices.Sorted(maps.Keys(h.issuer.Scopes()))...)
 	c.Kept = partner.Kept{Name: "Wallet", Profile: partner.OIDC, AuthMethod: partner.NoAuth, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{h.URL.JoinPath(wallet.BackPath).String()}, RequirePKCE: true, RequirePushed: true, DPoPBound: true}
 	return c, nil

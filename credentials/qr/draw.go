@@ -21,7 +21,7 @@ func PNG(text string, level Level) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.PNG((s.Side() + 2*quiet) * pixelsPerModule)
+	return s.PNG((s.Side() + 2*Quiet) * pixelsPerModule)
 }
 
 // SVG draws a text as a QR code with its quiet zone, of no fixed size.
@@ -38,9 +38,9 @@ var pngDeflaters = sync.Pool{New: func() any { return mustDeflate(zlib.BestSpeed
 // PNG draws the code so many pixels wide. Modules have whole pixels, and what is left
 // over widens the quiet zone.
 func (s Symbol) PNG(pixels int) ([]byte, error) {
-	scale := pixels / (s.Side() + 2*quiet)
+	scale := pixels / (s.Side() + 2*Quiet)
 	if scale < 1 || pixels > maxDrawn {
-		return nil, fmt.Errorf("%w: a code of %d modules in %d pixels", ErrTooLarge, s.Side()+2*quiet, pixels)
+		return nil, fmt.Errorf("%w: a code of %d modules in %d pixels", ErrTooLarge, s.Side()+2*Quiet, pixels)
 	}
 	var b bytes.Buffer
 	b.WriteString("\x89PNG\r\n\x1a\n")
@@ -97,10 +97,10 @@ func (s Symbol) deflated(pixels, scale int) []byte {
 
 // SVG draws the code with its quiet zone, of no fixed size: one module is one unit.
 func (s Symbol) SVG() []byte {
-	side := strconv.Itoa(s.Side() + 2*quiet)
+	side := strconv.Itoa(s.Side() + 2*Quiet)
 	b := make([]byte, 0, 16<<10)
 	b = append(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 `+side+" "+side+`" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h`+side+"v"+side+`H0z"/><path d="`...)
-	b = s.Path(b, quiet, quiet)
+	b = s.Path(b, Quiet, Quiet)
 	return append(b, `"/></svg>`...)
 }
 

@@ -35,7 +35,7 @@ func (p photo) take(t *testing.T, text string) *image.Gray {
 	}
 	random := rand.New(rand.NewPCG(3, 4))
 	picture := image.NewGray(image.Rect(0, 0, p.size, p.size))
-	side := float64(s.Side() + 2*quiet)
+	side := float64(s.Side() + 2*Quiet)
 	project := homography(p.corners)
 	sum := make([]float64, p.size*p.size)
 	const fine = 2
@@ -45,7 +45,7 @@ func (p photo) take(t *testing.T, text string) *image.Gray {
 			bright := 0.75
 			if u >= 0 && u < 1 && v >= 0 && v < 1 {
 				bright = 1
-				mx, my := int(u*side)-quiet, int(v*side)-quiet
+				mx, my := int(u*side)-Quiet, int(v*side)-Quiet
 				if mx >= 0 && my >= 0 && mx < s.Side() && my < s.Side() && s.Dark(mx, my) {
 					bright = 0.12
 				}

@@ -74,7 +74,7 @@ func (t Target) millimetres(version int) float64 {
 	if module <= 0 {
 		module = DefaultModule
 	}
-	return float64(sideOf(version)+2*quiet) * module
+	return float64(sideOf(version)+2*Quiet) * module
 }
 
 // Characters is how many characters of base45 a target holds, and Bytes how many bytes
@@ -114,7 +114,7 @@ func (t Target) Plan(text string) (Plan, error) {
 		return Plan{}, fmt.Errorf("%w: %d characters (%d bytes) make version %d, and version %d is the largest here: %d characters (%d bytes)",
 			ErrTooLong, len(text), len(text)*2/3, version, largest, t.Characters(), t.Bytes())
 	}
-	p := Plan{Version: version, Level: t.Level, Modules: sideOf(version) + 2*quiet, Millimetres: t.millimetres(version),
+	p := Plan{Version: version, Level: t.Level, Modules: sideOf(version) + 2*Quiet, Millimetres: t.millimetres(version),
 		Length: len(text), Capacity: capacity, Reading: Poor}
 	switch {
 	case version <= 22:

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// quiet is the light ground that a reader needs round a code, in modules.
-const quiet = 4
+// Quiet is the light ground that a reader needs round a code, in modules.
+const Quiet = 4
 
 // line is a row of modules, the leftmost in the lowest bit.
 type line [3]uint64

@@ -25,7 +25,7 @@ func compare(t *testing.T, text string, level Level) {
 	want := code.Bitmap()
 	if got.Version < code.VersionNumber {
 		// It gives a range of versions up when one part for all is too long for it.
-		file, err := got.PNG(8 * (got.Side() + 2*quiet))
+		file, err := got.PNG(8 * (got.Side() + 2*Quiet))
 		if err != nil {
 			t.Fatal(err)
 		}
