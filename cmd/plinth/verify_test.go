@@ -8,6 +8,7 @@ import (
 	"image/draw"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -219,4 +220,48 @@ func frameOf(t *testing.T, tab context.Context, address string) context.Context 
 	frame, end := chromedp.NewContext(tab, chromedp.WithTargetID(found.TargetID))
 	t.Cleanup(end)
 	return frame
+}
+
+// plinth verify takes what plinth issue gives, by a plain and by a signed trust list.
+func TestVerifyTakesEveryFormat(t *testing.T) {
+	d := demoOf(t)
+	dir := t.TempDir()
+	list := map[string]string{}
+	for name, path := range map[string]string{"plain": "/.well-known/plinth-trust.json", "signed": "/.well-known/plinth-trust.jwt"} {
+		answer, err := http.Get(d.url + path)
+		must(t, err)
+		raw, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		must(t, err)
+		list[name] = filepath.Join(dir, name)
+		must(t, os.WriteFile(list[name], raw, 0o600))
+	}
+	policy := filepath.Join(dir, "policy.json")
+	must(t, os.WriteFile(policy, []byte(`{"undetermined":{"status":"fatal"}}`), 0o600))
+	for _, format := range []string{"ldp_vc", "dc+sd-jwt", "mso_mdoc", "claim169", "claim169-text"} {
+		file := filepath.Join(dir, "card-"+format)
+		if out, code := d.run(t, "issue", "--uin", d.sheet.People[6].UIN, "--format", format, "-o", file); code != exitYes {
+			t.Fatal(out)
+		}
+		for name, trust := range list {
+			if out, code := d.run(t, "verify", file, "--trust", trust); code != exitYes || !strings.Contains(out, `"not_revoked"`) || !strings.Contains(out, d.sheet.People[6].Name) {
+				t.Errorf("%s, %s list: exit %d: %s", format, name, code, out)
+			}
+		}
+		if out, code := d.run(t, "verify", file, "--trust", list["plain"], "--offline"); code != exitYes || !strings.Contains(out, `"status_unchecked"`) {
+			t.Errorf("%s offline: exit %d: %s", format, code, out)
+		}
+		if out, code := d.run(t, "verify", file, "--trust", list["plain"], "--offline", "--policy", policy); code != exitNo || !strings.Contains(out, `"invalid"`) {
+			t.Errorf("%s offline, by a strict policy: exit %d: %s", format, code, out)
+		}
+	}
+	card := filepath.Join(dir, "card-ldp_vc")
+	for name, arguments := range map[string][]string{
+		"another signer": {"--trust", list["signed"], "--signer", "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"}, "a plain list": {"--trust", list["plain"], "--signer", "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"},
+		"no policy": {"--trust", list["plain"], "--policy", list["plain"]},
+	} {
+		if out, code := d.run(t, append([]string{"verify", card}, arguments...)...); code != exitWrongUse {
+			t.Errorf("%s: exit %d: %s", name, code, out)
+		}
+	}
 }
