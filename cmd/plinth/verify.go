@@ -47,7 +47,12 @@ func (c *verifyCommand) Run(ctx context.Context, settings lazySettings) error {
 		}
 	}
 	if !c.Offline {
-		config.Status = func(ctx context.Context, address string) ([]byte, error) { return fetch(ctx, client, address) }
+		config.Status = func(ctx context.Context, address string) ([]byte, error) {
+			return fetch(ctx, client, address)
+		}
+		config.Tokens = func(ctx context.Context, address string) ([]byte, error) {
+			return fetchAs(ctx, client, address, tokenLists)
+		}
 	}
 	v, err := verifier.New(config)
 	if err != nil {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -176,8 +178,10 @@ func TestJourneyOfAnEmbeddedVerifier(t *testing.T) {
 		t.Error("the page around can look into the verifier")
 	}
 	frame := frameOf(t, ctx, d.url+"/verify/frame")
-	must(t, chromedp.Run(frame, chromedp.WaitVisible(`#text`), chromedp.SendKeys(`#text`, text), chromedp.Click(`#check button`), chromedp.WaitVisible(`.verdict`)))
-	must(t, chromedp.Run(ctx, chromedp.WaitVisible(`#said`), chromedp.Text(`#said`, &said), shot("verify-embedded-verdict")))
+	quoted, err := json.Marshal(text)
+	must(t, err)
+	must(t, chromedp.Run(frame, chromedp.Evaluate(`document.getElementById('text').value = `+string(quoted)+`; document.getElementById('check').requestSubmit()`, nil)))
+	must(t, chromedp.Run(ctx, chromedp.WaitVisible(`#said:not(:empty)`), chromedp.Text(`#said`, &said), shot("verify-embedded-verdict")))
 	if said != "valid "+d.sheet.People[6].Name {
 		t.Errorf("got %q, want the page told", said)
 	}
@@ -216,4 +220,64 @@ func frameOf(t *testing.T, tab context.Context, address string) context.Context 
 	frame, end := chromedp.NewContext(tab, chromedp.WithTargetID(found.TargetID))
 	t.Cleanup(end)
 	return frame
+}
+
+// plinth verify takes what plinth issue gives, by a plain and by a signed trust list.
+func TestVerifyTakesEveryFormat(t *testing.T) {
+	d := demoOf(t)
+	dir := t.TempDir()
+	list := map[string]string{}
+	for name, path := range map[string]string{"plain": "/.well-known/plinth-trust.json", "signed": "/.well-known/plinth-trust.jwt"} {
+		answer, err := http.Get(d.url + path)
+		must(t, err)
+		raw, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		must(t, err)
+		list[name] = filepath.Join(dir, name)
+		must(t, os.WriteFile(list[name], raw, 0o600))
+	}
+	policy := filepath.Join(dir, "policy.json")
+	must(t, os.WriteFile(policy, []byte(`{"undetermined":{"status":"fatal"}}`), 0o600))
+	for _, format := range []string{"ldp_vc", "dc+sd-jwt", "mso_mdoc", "claim169", "claim169-text"} {
+		file := filepath.Join(dir, "card-"+format)
+		if out, code := d.run(t, "issue", "--uin", d.sheet.People[6].UIN, "--format", format, "-o", file); code != exitYes {
+			t.Fatal(out)
+		}
+		for name, trust := range list {
+			if out, code := d.run(t, "verify", file, "--trust", trust); code != exitYes || !strings.Contains(out, `"not_revoked"`) || !strings.Contains(out, d.sheet.People[6].Name) {
+				t.Errorf("%s, %s list: exit %d: %s", format, name, code, out)
+			}
+		}
+		if out, code := d.run(t, "verify", file, "--trust", list["plain"], "--offline"); code != exitYes || !strings.Contains(out, `"status_unchecked"`) {
+			t.Errorf("%s offline: exit %d: %s", format, code, out)
+		}
+		if out, code := d.run(t, "verify", file, "--trust", list["plain"], "--offline", "--policy", policy); code != exitNo || !strings.Contains(out, `"invalid"`) {
+			t.Errorf("%s offline, by a strict policy: exit %d: %s", format, code, out)
+		}
+	}
+	card := filepath.Join(dir, "card-ldp_vc")
+	for name, arguments := range map[string][]string{
+		"another signer": {"--trust", list["signed"], "--signer", "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"}, "a plain list": {"--trust", list["plain"], "--signer", "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"},
+		"no policy": {"--trust", list["plain"], "--policy", list["plain"]},
+	} {
+		if out, code := d.run(t, append([]string{"verify", card}, arguments...)...); code != exitWrongUse {
+			t.Errorf("%s: exit %d: %s", name, code, out)
+		}
+	}
+}
+
+// The wallet is in the same browser, which it brings back to the page that asked.
+func TestJourneyOfAQuestionOnTheSameDevice(t *testing.T) {
+	d := demoOf(t)
+	offer, txCode := d.offered(t, "Sami Samedevice")
+	ctx := chromium(t)
+	var answer, at string
+	err := chromedp.Run(ctx, chromedp.Navigate(d.url+"/wallet"), visible("welcome"), chromedp.Click(`#make-device`), visible("home"),
+		chromedp.SendKeys(`#link`, offer), chromedp.Click(`#follow button:not(.second)`), visible("offer"), chromedp.SendKeys(`#tx`, txCode), chromedp.Click(`#offer-form button:not(.second)`), chromedp.WaitVisible(`.idcard`),
+		chromedp.Navigate(d.url+"/verify"), chromedp.Click(`button[value=same_device]`), chromedp.WaitVisible(`#asked a.second`), chromedp.Click(`#asked a.second`),
+		visible("ask"), chromedp.Click(`#ask-form button[value=share]`), visible("done"), chromedp.Click(`#done-on`), chromedp.WaitVisible(`a.button[href="/verify"]`), shot("verify-same-answered"), chromedp.Text(`main`, &answer), chromedp.Location(&at))
+	troubled(t, ctx, err)
+	if !strings.Contains(answer, "Sami Samedevice") || !strings.Contains(at, "/verify/ask?response_code=") {
+		t.Errorf("got %q at %s, want the answer", answer, at)
+	}
 }
