@@ -16,8 +16,10 @@ import (
 
 // nobody knows no keys of issuers.
 var nobody = Finder{Now: time.Now,
-	DID:    func(context.Context, string, string) (crypto.PublicKey, error) { return nil, errors.New("unknown") },
-	Issuer: func(context.Context, string, string, string) (crypto.PublicKey, error) { return nil, errors.New("unknown") }}
+	DID: func(context.Context, string, string) (crypto.PublicKey, error) { return nil, errors.New("unknown") },
+	Issuer: func(context.Context, string, string, string) (crypto.PublicKey, error) {
+		return nil, errors.New("unknown")
+	}}
 
 // Whatever an issuer sends, it is either a credential with a signature or refused.
 func FuzzDocument(f *testing.F) {
