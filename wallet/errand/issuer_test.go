@@ -26,12 +26,11 @@ import (
 // issuer is one whose every word a test can change. It gives JWTs of a did:jwk.
 type issuer struct {
 	*httptest.Server
-	key       ed25519.PrivateKey
-	meta      map[string]any
-	give      func(i *issuer, request map[string]any) (int, map[string]any)
-	told      []string
-	tokenDPoP bool
-	nonces    int // DPoP nonces that are asked for before one is good
+	key    ed25519.PrivateKey
+	meta   map[string]any
+	give   func(i *issuer, request map[string]any) (int, map[string]any)
+	told   []string
+	nonces int // DPoP nonces that are asked for before one is good
 }
 
 func newIssuer(t *testing.T) *issuer {
