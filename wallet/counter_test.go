@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/postgres/pgtest"
 	"github.com/plinth-id/plinth/internal/web"
@@ -223,5 +224,29 @@ func TestCiphertextIsChangedByItsOwnerAlone(t *testing.T) {
 	_ = code(mine.change(t, c, BlobRequest{Do: "delete", Edition: 2}))
 	if got := code(BlobRequest{Do: "get", ID: mine.id}); got != "blob-none" {
 		t.Errorf("got %q after the owner's deletion, want blob-none", got)
+	}
+}
+
+func TestAPictureOfACodeIsRead(t *testing.T) {
+	_, server := newCounter(t, false)
+	const link = "openid4vp://?client_id=x&request_uri=https%3A%2F%2Fverifier.example%2Fr"
+	png, err := qr.PNG(link, qr.Low)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		body []byte
+		want int
+	}{"a code": {png, 200}, "none": {[]byte("x"), 400}, "too much": {make([]byte, maxPicture+1), 413}} {
+		answer, err := http.Post(server.URL+"/wallet/scan", "image/png", bytes.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said struct{ Text string }
+		_ = json.NewDecoder(answer.Body).Decode(&said)
+		answer.Body.Close()
+		if answer.StatusCode != c.want || c.want == 200 && said.Text != link {
+			t.Errorf("%s: got %d %q, want %d", name, answer.StatusCode, said.Text, c.want)
+		}
 	}
 }
