@@ -25,7 +25,7 @@ var walletWords = []string{
 	"fault.offer-refused", "fault.bad-offer", "fault.issuer-unreachable", "fault.credential-bad", "fault.verifier-unproven", "fault.request-expired",
 	"fault.no-card", "fault.verifier-refused", "fault.link-refused", "fault.login-refused", "fault.code-large", "fault.copies-used-up",
 	"format.dc+sd-jwt", "format.mso_mdoc", "format.ldp_vc", "format.jwt_vc_json", "format.claim169", "claim.name", "claim.email", "claim.birthdate",
-	"claim.phone_number", "claim.address", "claim.gender", "claim.picture",
+	"claim.phone_number", "claim.address", "claim.given_name", "claim.family_name", "claim.locale", "claim.updated_at", "claim.gender", "claim.picture",
 }
 
 //go:embed walletworker.js

@@ -90,7 +90,7 @@ func TestJourneyOfAWalletWithoutANetwork(t *testing.T) {
 // The wallet in one browser logs its owner in at a portal in another.
 func TestJourneyOfALoginByTheWalletInABrowser(t *testing.T) {
 	d := demoOf(t)
-	who := d.sheet.People[6]
+	who := d.sheet.People[2]
 	phone, desk := chromium(t), chromium(t)
 	var link, number, asked, profile string
 	err := chromedp.Run(phone, chromedp.Navigate(d.url+"/wallet"), visible("welcome"), chromedp.Click(`#make-device`), visible("home"),

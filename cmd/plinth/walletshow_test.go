@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -112,8 +113,8 @@ func TestJourneyOfAPresentationInABrowser(t *testing.T) {
 	}
 }
 
-// pick presses the button of the catalogue for one configuration, and logs in at the issuer.
-func fromCatalogue(d *running, who demoPerson, kind string) chromedp.Tasks {
+// fromCatalogue presses the button of the catalogue for one configuration.
+func fromCatalogue(kind string) chromedp.Tasks {
 	return chromedp.Tasks{chromedp.Click(`#view-home button[data-view=add]`), visible("add"), chromedp.WaitVisible(`#catalogue button`), shot("wallet-catalogue"),
 		chromedp.Click(`#catalogue button[data-kind="` + kind + `"]`), visible("offer"), chromedp.Click(`#offer-form button:not(.second)`)}
 }
@@ -132,10 +133,12 @@ func TestJourneyOfTheCatalogueInABrowser(t *testing.T) {
 	ctx := chromium(t)
 	err := chromedp.Run(ctx, chromedp.Navigate(d.url+"/wallet"), visible("welcome"), chromedp.Click(`#make-device`), visible("home"))
 	troubled(t, ctx, err)
-	for i, kind := range []string{"national_id_sd_jwt", "national_id_mdoc", "national_id_claim169"} {
-		if err := chromedp.Run(ctx, fromCatalogue(d, who, kind)); err != nil {
-			troubled(t, ctx, err)
+	for i, kind := range []string{"national_id_sd_jwt", "national_id_mdoc"} {
+		begin, cancel := context.WithTimeout(ctx, 20*time.Second)
+		if err := chromedp.Run(begin, fromCatalogue(kind)); err != nil {
+			troubled(t, ctx, fmt.Errorf("%s: %w", kind, err))
 		}
+		cancel()
 		if i == 0 {
 			troubled(t, ctx, chromedp.Run(ctx, logsIn(who)))
 		}
@@ -163,8 +166,8 @@ func TestJourneyOfTheCatalogueInABrowser(t *testing.T) {
 		var asked string
 		troubled(t, ctx, chromedp.Run(ctx, chromedp.Navigate(d.url+"/wallet/present?"+strings.SplitN(link, "?", 2)[1]), visible("ask"), chromedp.Text(`#ask-form`, &asked), shot("wallet-ask-"+preset),
 			chromedp.Click(`#ask-form button[value=share]`), visible("done")))
-		if preset == "age" && strings.Contains(asked, who.Name) {
-			t.Errorf("got %q, want the name kept back", asked)
+		if preset == "age" && (strings.Contains(asked, who.Name) || strings.Contains(asked, "besides")) {
+			t.Errorf("got %q, want one question, and the name kept back", asked)
 		}
 		if found, _ := json.Marshal(d.result(t, id, secret)); !strings.Contains(string(found), `"valid"`) {
 			t.Errorf("%s: got %s, want it accepted", preset, found)

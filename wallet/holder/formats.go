@@ -170,7 +170,7 @@ func expanded(types []string) []string {
 	return all
 }
 
-// text is a credential that stands as a JSON string.
+// Text is a credential that stands as a JSON string.
 func Text(document json.RawMessage) (string, error) {
 	var raw string
 	if err := json.Unmarshal(document, &raw); err != nil || len(raw) > maxDocument {

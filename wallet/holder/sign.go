@@ -93,7 +93,7 @@ func Signings(all []Waiting) []Signing {
 
 var ErrSignature = fault.New(fault.Invalid, "The signature does not fit. Begin again.").Named("bad-signature")
 
-// signed checks that the signatures are those that were asked for: what is wrong is
+// Signed checks that the signatures are those that were asked for: what is wrong is
 // found here, and not by somebody else.
 func Signed(all []Waiting, signatures [][]byte) error {
 	if len(signatures) != len(all) {
@@ -121,7 +121,7 @@ func fits(key any, data, signature []byte) bool {
 	return false
 }
 
-// draft is a JWT that waits for its signature.
+// Draft is a JWT that waits for its signature.
 func Draft(key jose.JSONWebKey, header, claims map[string]any) (Waiting, error) {
 	header["alg"] = Algorithm(key)
 	head, err := json.Marshal(header)
@@ -136,7 +136,7 @@ func Draft(key jose.JSONWebKey, header, claims map[string]any) (Waiting, error) 
 	return Waiting{Key: key, Data: []byte(encode(head) + "." + encode(body))}, nil
 }
 
-// compact is a JWT with its signature.
+// Compact is a JWT with its signature.
 func Compact(w Waiting, signature []byte) string {
 	return string(w.Data) + "." + base64.RawURLEncoding.EncodeToString(signature)
 }

@@ -81,7 +81,6 @@ const begin = async () => {
 
 const start = async () => {
   const mode = await vault.mode();
-  by('loading').hidden = true;
   if (!mode) return show('welcome', undefined, { push: false });
   if (mode === 'passkey') return show('locked', undefined, { push: false });
   await vault.openOnDevice();
