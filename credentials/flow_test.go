@@ -50,6 +50,34 @@ func fetch(ctx context.Context, address string) ([]byte, error) {
 	return io.ReadAll(answer.Body)
 }
 
+// fetchToken gets a token status list over HTTP.
+func fetchToken(ctx context.Context, address string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "application/statuslist+jwt")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return io.ReadAll(answer.Body)
+}
+
+// tokensBy is nil where nothing is fetched, or where the network is down.
+func tokensBy(status fetching) fetching {
+	if status == nil {
+		return nil
+	}
+	return func(ctx context.Context, address string) ([]byte, error) {
+		if _, err := status(ctx, address); err != nil {
+			return nil, err
+		}
+		return fetchToken(ctx, address)
+	}
+}
+
 type fetching = func(context.Context, string) ([]byte, error)
 
 // judge checks what somebody shows, with the trust list of the house.
@@ -57,7 +85,7 @@ func (h *house) judge(t *testing.T, shown []byte, status fetching) verifier.Verd
 	t.Helper()
 	list, err := h.TrustList()
 	must(t, err)
-	v, err := verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Status: status, Now: h.now})
+	v, err := verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Status: status, Tokens: tokensBy(status), Now: h.now})
 	must(t, err)
 	verdict, err := v.Check(t.Context(), shown)
 	must(t, err)
@@ -134,7 +162,7 @@ func TestRevocationReachesTheVerifier(t *testing.T) {
 	h := newHouse(t)
 	list, err := h.TrustList()
 	must(t, err)
-	v, err := verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Status: fetch, Now: h.now})
+	v, err := verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Status: fetch, Tokens: fetchToken, Now: h.now})
 	must(t, err)
 	documents := map[string][]byte{FormatVC: h.assisted(t, FormatVC), FormatQR: h.assisted(t, FormatQR), FormatQRText: h.assisted(t, FormatQRText)}
 	for format, shown := range documents {

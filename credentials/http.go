@@ -20,6 +20,7 @@ const maxRequest = 256 << 10
 // Routes opens the doors of the issuer.
 func (i *Issuer) Routes(r *web.Router) {
 	i.describing(r)
+	i.adminRoutes(r)
 	// The well-known names come between host and path (12.2.2); wallets of draft 13
 	// put them at the end too.
 	path := strings.TrimSuffix(i.Config.Issuer.Path, "/")

@@ -118,6 +118,7 @@ func newHouse(t *testing.T) *house {
 	must(t, err)
 	r := web.New(web.Config{Public: at, Log: slog.New(slog.DiscardHandler)})
 	r.Guard(web.Operator, func(*gin.Context) error { return nil })
+	r.Guard(web.Administrator, func(*gin.Context) error { return nil })
 	h.Routes(r)
 	lists.Routes(r)
 	h.serveTokens(t, r)

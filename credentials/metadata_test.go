@@ -90,6 +90,7 @@ func TestMetadataOfAnIssuerWithAPath(t *testing.T) {
 	must(t, err)
 	r := web.New(web.Config{Public: at, Log: slog.New(slog.DiscardHandler)})
 	r.Guard(web.Operator, func(*gin.Context) error { return nil })
+	r.Guard(web.Administrator, func(*gin.Context) error { return nil })
 	i.Routes(r)
 	handler = r
 	for path, issuer := range map[string]string{

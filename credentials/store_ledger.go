@@ -51,3 +51,11 @@ func markSuspended(ctx context.Context, db postgres.DB, ids []uuid.UUID, by *str
 	}
 	return nil
 }
+
+// holdIssuance lets one judgement of an issuance happen at a time.
+func holdIssuance(ctx context.Context, tx pgx.Tx, issuance uuid.UUID) error {
+	if _, err := tx.Exec(ctx, `SELECT FROM credential_issuance WHERE issuance = $1 ORDER BY id FOR UPDATE`, issuance); err != nil {
+		return fmt.Errorf("holding issuance %s: %w", issuance, err)
+	}
+	return nil
+}

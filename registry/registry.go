@@ -84,6 +84,15 @@ func (r *Registry) Find(ctx context.Context, db postgres.DB, id string) (uuid.UU
 	return uuid.Nil, errUnknown
 }
 
+// Trace gives the person whose UIN or VID this is, whatever became of the identity:
+// for officers who look after what was issued to it.
+func (r *Registry) Trace(ctx context.Context, db postgres.DB, id string) (uuid.UUID, error) {
+	if u, err := ParseUIN(id); err == nil {
+		return found(traceUIN(ctx, db, r.Ring.LookupAll("uin", u.digits)))
+	}
+	return r.Find(ctx, db, id)
+}
+
 func found(person uuid.UUID, err error) (uuid.UUID, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return uuid.Nil, errUnknown

@@ -37,11 +37,13 @@ func digest() map[string]string {
 	return sums
 }
 
-// walletScripts are the modules of the wallet. They import one another by name, so they
-// are versioned together: their directory has the digest of them all.
+// walletScripts and verifyScripts are the modules of the wallet and of the verifier.
+// They import one another by name, so they are versioned together: their directory has
+// the digest of them all.
 var (
 	walletScripts = scripts("wallet")
-	bundles       = map[string]string{"wallet": bundleOf("wallet")}
+	verifyScripts = scripts("verify")
+	bundles       = map[string]string{"wallet": bundleOf("wallet"), "verify": bundleOf("verify")}
 )
 
 func scripts(dir string) []string {
@@ -89,9 +91,11 @@ func Static() http.Handler {
 			return
 		}
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		if name, ok := strings.CutPrefix(r.URL.Path, bundled("wallet")); ok {
-			r = r.Clone(r.Context())
-			r.URL.Path = "/static/wallet/" + name
+		for dir := range bundles {
+			if name, ok := strings.CutPrefix(r.URL.Path, bundled(dir)); ok {
+				r = r.Clone(r.Context())
+				r.URL.Path = "/static/" + dir + "/" + name
+			}
 		}
 		files.ServeHTTP(w, r)
 	})

@@ -28,6 +28,7 @@ var mayImport = []struct {
 	{"templates", nil},
 	{"credentials/vc/...", []string{"credentials/vc/..."}},
 	{"credentials/qr/...", []string{"credentials/vc/...", "credentials/qr/..."}},
+	{"credentials/card/...", []string{"credentials/qr/...", "credentials/card/..."}},
 	{"credentials/proof", []string{"internal/...", "credentials/vc/..."}},
 	{"credentials/envelope", nil},
 	{"biometrics/...", []string{"biometrics/..."}},

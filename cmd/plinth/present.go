@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/verifier"
 	"github.com/plinth-id/plinth/credentials/verifier/present"
@@ -67,16 +69,34 @@ func (h *house) identity(ctx context.Context) (crypto.Signer, []*x509.Certificat
 }
 
 func (h *house) buildVerifier() (err error) {
-	if h.checker, err = verifier.New(verifier.Config{Trust: h.trusted, Status: h.fetchStatus}); err != nil {
-		return err
-	}
 	signer, chain, err := h.identity(context.Background())
 	if err != nil {
 		return err
 	}
+	known := presets(h.URL.String())
+	c := verifier.Config{Trust: h.trusted, Status: h.fetchStatus, Signer: signer, Lists: h.ownLists}
+	for _, p := range known {
+		c.Asks = append(c.Asks, p.Name)
+	}
+	if h.checker, err = verifier.New(c); err != nil {
+		return err
+	}
 	h.counter, err = present.New(present.Config{Pool: h.pool, Ring: h.ring, Verifier: h.checker, Public: h.URL, Signer: signer, Chain: chain,
-		KnownAs: h.Settings.Verifier.ClientID, Name: h.URL.Hostname(), Presets: presets(h.URL.String()), Allowed: h.mayAsk})
+		KnownAs: h.Settings.Verifier.ClientID, Name: h.URL.Hostname(), Presets: known, Allowed: h.mayAsk})
 	return err
+}
+
+// ownLists are the addresses of the status lists that are published here.
+func (h *house) ownLists(ctx context.Context) ([]string, error) {
+	var all []string
+	for n := int64(1); ; n++ {
+		if _, err := h.status.List(ctx, n, status.Revocations); fault.Is(err, fault.NotFound) {
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, h.URL.JoinPath("status", strconv.FormatInt(n, 10)).String())
+	}
 }
 
 // askScope lets a relying party ask wallets what it likes, by a token of its own.

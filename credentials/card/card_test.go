@@ -186,7 +186,7 @@ func read(t *testing.T, svg []byte) (texts []string, names string) {
 			names += " " + token.Name.Local
 			for _, a := range token.Attr {
 				names += " " + a.Name.Local
-				if a.Name.Local == "href" && !strings.HasPrefix(a.Value, "data:image/jpeg;base64,") {
+				if a.Name.Local == "href" && !strings.HasPrefix(a.Value, "#Noto") && !strings.HasPrefix(a.Value, "data:image/jpeg;base64,") {
 					t.Errorf("it fetches %q", a.Value)
 				}
 			}
@@ -211,7 +211,7 @@ func TestNothingInAnSVGRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, names := read(t, svg)
-		for _, harmful := range []string{"script", "foreignObject", "style", "onload", "onclick", "use", "a "} {
+		for _, harmful := range []string{"script", "foreignObject", "style", "onload", "onclick", "a"} {
 			if strings.Contains(names+" ", " "+harmful+" ") {
 				t.Errorf("page %d holds %s", page, harmful)
 			}

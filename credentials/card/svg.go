@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/go-text/typesetting/font"
 	"github.com/plinth-id/plinth/credentials/card/pdf"
 	"github.com/plinth-id/plinth/credentials/qr"
 )
 
-// drawing is a canvas of SVG. Its text is text: the viewer shapes it, and may search it.
+// drawing is a canvas of SVG. Letters are drawn, since a device may lack a script; over
+// them lies the text itself, unseen, to be read aloud, searched and copied.
 type drawing struct {
-	b bytes.Buffer
+	b      bytes.Buffer
+	glyphs map[string]font.GlyphOutline
+	names  []string // of the glyphs, in the order of their use
 }
 
 // SVG draws one page of one person's document, from 0. There is nothing in it that
@@ -27,9 +31,9 @@ func (p *Printer) SVG(c Content, page int) ([]byte, error) {
 		return nil, err
 	}
 	defer s.done()
-	d := &drawing{}
+	d := &drawing{glyphs: map[string]font.GlyphOutline{}}
 	width, height := number(p.template.Width), number(p.template.Height)
-	d.put(`<svg xmlns="http://www.w3.org/2000/svg" role="img" width="`, width, `mm" height="`, height, `mm" viewBox="0 0 `, width, " ", height,
+	d.put(`<svg xmlns="http://www.w3.org/2000/svg" width="`, width, `mm" height="`, height, `mm" viewBox="0 0 `, width, " ", height,
 		`" font-family="'Noto Sans','Noto Sans Arabic','Noto Sans Devanagari',sans-serif" xml:lang="`)
 	d.text(tag(c.language()))
 	d.put(`"><title>`)
@@ -38,6 +42,7 @@ func (p *Printer) SVG(c Content, page int) ([]byte, error) {
 	if err := s.draw(p.template.Pages[page], d); err != nil {
 		return nil, err
 	}
+	d.define()
 	d.put(`</svg>`)
 	return d.b.Bytes(), nil
 }
@@ -62,24 +67,61 @@ func (d *drawing) box(x, y, width, height float64, colour pdf.Colour) {
 	d.put(`<rect x="`, number(x), `" y="`, number(y), `" width="`, number(width), `" height="`, number(height), `" fill="`, hex(colour), `"/>`)
 }
 
-// line gives the width that we have found, so that another font fills the same place.
+// line gives the text the width that we have found, so that it lies over what is drawn.
 func (d *drawing) line(l pdf.Line, set setLine, rightToLeft bool) {
 	if len(l.Runs) == 0 || l.Text == "" {
 		return
+	}
+	d.put(`<g fill="`, hex(l.Colour), `" aria-hidden="true">`)
+	for i, r := range l.Runs {
+		d.run(l, r, set.fonts[i], set.faces[i].Name())
 	}
 	x, direction := l.Runs[0].X, "ltr"
 	if rightToLeft {
 		x, direction = x+set.width, "rtl"
 	}
-	d.put(`<text x="`, number(x), `" y="`, number(l.Y), `" font-size="`, number(l.Size*perPoint), `" fill="`, hex(l.Colour), `" direction="`, direction,
+	d.put(`</g><text x="`, number(x), `" y="`, number(l.Y), `" font-size="`, number(l.Size*perPoint), `" fill-opacity="0" direction="`, direction,
 		`" textLength="`, number(set.width), `" lengthAdjust="spacingAndGlyphs" xml:lang="`)
 	d.text(l.Language)
-	if set.bold {
-		d.put(`" font-weight="700`)
-	}
 	d.put(`">`)
 	d.text(l.Text)
 	d.put(`</text>`)
+}
+
+func (d *drawing) run(l pdf.Line, r pdf.Run, face *font.Face, name string) {
+	scale := number(l.Size * perPoint / float64(face.Upem()))
+	d.put(`<g transform="translate(`, number(r.X), " ", number(l.Y), ") scale(", scale, " -", scale, `)">`)
+	for _, g := range r.Glyphs {
+		outline, ok := face.GlyphData(font.GID(g.ID)).(font.GlyphOutline)
+		if !ok || len(outline.Segments) == 0 {
+			continue
+		}
+		id := name + "-" + strconv.Itoa(int(g.ID))
+		if _, known := d.glyphs[id]; !known {
+			d.glyphs[id], d.names = outline, append(d.names, id)
+		}
+		d.put(`<use href="#`, id, `" x="`, strconv.Itoa(g.X), `" y="`, strconv.Itoa(g.Y), `"/>`)
+	}
+	d.put(`</g>`)
+}
+
+// define writes the glyphs that were used.
+func (d *drawing) define() {
+	d.put(`<defs>`)
+	for _, id := range d.names {
+		d.put(`<path id="`, id, `" d="`)
+		for _, segment := range d.glyphs[id].Segments {
+			d.put([]string{"M", "L", "Q", "C"}[segment.Op])
+			for i, point := range segment.ArgsSlice() {
+				if i > 0 {
+					d.put(" ")
+				}
+				d.put(number(float64(point.X)), " ", number(float64(point.Y)))
+			}
+		}
+		d.put(`z"/>`)
+	}
+	d.put(`</defs>`)
 }
 
 func (d *drawing) code(f pdf.Figure, s qr.Symbol) {

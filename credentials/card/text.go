@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-text/typesetting/di"
+	"github.com/go-text/typesetting/font"
 	"github.com/go-text/typesetting/language"
 	"github.com/go-text/typesetting/shaping"
 	"github.com/plinth-id/plinth/credentials/card/pdf"
@@ -41,6 +42,7 @@ type setLine struct {
 	mixed bool // some of it is read from right to left
 	runs  []pdf.Run
 	faces []*pdf.Face // of the runs
+	fonts []*font.Face
 }
 
 // block is a text that has been set in its place.
@@ -154,7 +156,7 @@ func (t *typesetter) wrap(text []rune, outputs []shaping.Output, s style, size f
 			face := t.wardrobe.known[output.Face.Font]
 			line.mixed = line.mixed || output.Direction == di.DirectionRTL
 			line.runs = append(line.runs, pdf.Run{X: at, Glyphs: glyphs(text, output, face)})
-			line.faces = append(line.faces, face)
+			line.faces, line.fonts = append(line.faces, face), append(line.fonts, output.Face)
 			at += float64(output.Advance) / 64 * perUnit
 			first, last = min(first, output.Runes.Offset), max(last, output.Runes.Offset+output.Runes.Count)
 		}

@@ -265,7 +265,10 @@ func TestJSONSurvivesTheWayOfPixelPass(t *testing.T) {
 	if kind, _ := Detect(encode(t)); kind != KindClaim169 {
 		t.Errorf("got %s, want %s", kind, KindClaim169)
 	}
-	for _, s := range []string{"", "{", "https://example.org", "NCFKVPV0QSIP600GP5L0"} {
+	if kind, got := Detect("NCFKVPV0QSIP600GP5L0"); kind != KindText || string(got) != "hello" {
+		t.Errorf("got %s %s, want %s", kind, got, KindText)
+	}
+	for _, s := range []string{"", "{", "https://example.org", deflate(t, []byte{1, 2, 3}, 6), deflate(t, nil, 6)} {
 		if kind, got := Detect(s); kind != KindUnknown || got != nil {
 			t.Errorf("%q: got %s, want %s", s, kind, KindUnknown)
 		}

@@ -75,7 +75,7 @@ func Disclose(document []byte, known Contexts, pointers ...string) ([]byte, erro
 		proof["proofValue"] = derived
 		shown = maps.Clone(shown)
 		shown["proof"] = proof
-		return marshal(shown)
+		return jsonld.Canonical(shown)
 	}
 	return nil, fmt.Errorf("%w: no proof from which a part can be shown", ErrUnsupported)
 }

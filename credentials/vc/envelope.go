@@ -24,7 +24,7 @@ type Envelope struct {
 
 // Document is the object that stands for the envelope in a presentation.
 func (e Envelope) Document() ([]byte, error) {
-	return marshal(map[string]any{"@context": ContextV2, "type": typeEnveloped, "id": "data:" + e.MediaType + "," + e.Token})
+	return jsonld.Canonical(map[string]any{"@context": ContextV2, "type": typeEnveloped, "id": "data:" + e.MediaType + "," + e.Token})
 }
 
 // ParseEnvelope recognises an EnvelopedVerifiableCredential or an

@@ -194,6 +194,6 @@ func readPresented(v any, known Contexts) (Presented, error) {
 	if _, err := read(doc); err != nil {
 		return Presented{}, err
 	}
-	raw, err := marshal(doc)
+	raw, err := jsonld.Canonical(doc)
 	return Presented{Document: raw}, err
 }

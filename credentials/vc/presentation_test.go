@@ -212,7 +212,7 @@ func TestSetOfProofsMustHold(t *testing.T) {
 		"a claim changed":         {"1984", "1994", ErrSignature},
 		"one of an unknown suite": {suiteECDSA, "bbs-2023", nil},
 		"one of another party":    {issuer + "#2", "did:web:b.example#2", nil},
-		"one by an unknown key":   {issuer + "#2", issuer + "#3", ErrUnknownKey},
+		"one by an unknown key":   {issuer + "#2", issuer + "#3", nil},
 	} {
 		changed := strings.Replace(string(both), c.from, c.to, 1)
 		if _, err := Verify(t.Context(), []byte(changed), o); !errors.Is(err, c.want) {

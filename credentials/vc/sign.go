@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -120,7 +119,7 @@ func (p Pending) Finish(signature []byte) (Signed, error) {
 func (p Pending) finish(value string) (Signed, error) {
 	config := maps.Clone(p.proof)
 	config["proofValue"] = value
-	document, err := marshal(p.draft.doc)
+	document, err := jsonld.Canonical(p.draft.doc)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -128,7 +127,7 @@ func (p Pending) finish(value string) (Signed, error) {
 	if len(p.draft.proofs) > 0 {
 		proof = append(slices.Clone(p.draft.proofs), config)
 	}
-	raw, err := marshal(proof)
+	raw, err := jsonld.Canonical(proof)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -167,12 +166,4 @@ func (d Draft) SignFor(signer crypto.Signer, p ProofInput) (Signed, error) {
 		return pending.finish("z" + base58.Encode(signature))
 	}
 	return pending.Finish(signature)
-}
-
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }

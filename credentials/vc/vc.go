@@ -56,10 +56,11 @@ func IdentityContext(baseURL string) (url string, document []byte) {
 	return jsonld.IdentityContext(baseURL)
 }
 
-// The bounds of documents. They lie far above any honest one.
+// The bounds of documents. They lie far above any honest one. Objects cost most: each
+// may call for contexts of its types.
 var (
-	credentialBounds   = jsonld.Bounds{Bytes: 256 << 10, Depth: 16, Objects: 256, Values: 2048}
-	presentationBounds = jsonld.Bounds{Bytes: 1 << 20, Depth: 20, Objects: 1024, Values: 8192}
+	credentialBounds   = jsonld.Bounds{Bytes: 256 << 10, Depth: 16, Objects: 128, Values: 2048}
+	presentationBounds = jsonld.Bounds{Bytes: 1 << 20, Depth: 20, Objects: 512, Values: 8192}
 )
 
 const maxProofs = 8

@@ -48,7 +48,8 @@ func (o VerifyOptions) key(ctx context.Context, method string) (crypto.PublicKey
 // nobody signed. Whether it was revoked is for the caller to ask.
 //
 // Of several proofs, one by the issuer must hold, and none by the issuer must fail.
-// Those of suites that we do not know and of other parties prove nothing here.
+// Those of suites and keys that we do not know and of other parties prove nothing
+// here.
 func Verify(ctx context.Context, document []byte, o VerifyOptions) (Credential, error) {
 	doc, err := parseSecured(document, o.Contexts)
 	if err != nil {
@@ -128,12 +129,12 @@ func (o VerifyOptions) proven(ctx context.Context, doc map[string]any, purpose, 
 		if err == nil && !strings.HasPrefix(p.method, party+"#") {
 			err = ErrForeignKey
 		}
-		if errors.Is(err, ErrUnsupported) || errors.Is(err, ErrForeignKey) {
-			passed = err
-			continue
-		}
 		if err == nil {
 			err = o.holds(ctx, doc, p)
+		}
+		if errors.Is(err, ErrUnsupported) || errors.Is(err, ErrForeignKey) || errors.Is(err, ErrUnknownKey) {
+			passed = err
+			continue
 		}
 		if err != nil {
 			return proof{}, err

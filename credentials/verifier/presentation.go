@@ -72,6 +72,17 @@ func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
 	return presented
 }
 
+// Answers writes down whether it is what was asked for. What is not has nothing to
+// show.
+func (v *Verdict) Answers(met bool) {
+	if met {
+		v.add("query", Pass, "query_met")
+		return
+	}
+	v.add("query", Fail, "query_unmet")
+	v.Verdict, v.Claims = Invalid, nil
+}
+
 // openPresentation checks the signatures of the issuer and of the holder.
 func (v *Verifier) openPresentation(ctx context.Context, p Presentation) (shown, error) {
 	if p.Format == dcql.FormatLDP {

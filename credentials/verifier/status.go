@@ -78,9 +78,14 @@ func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {
 // valueAt fetches the list, unless it is still held, and looks at one place.
 func (v *Verifier) valueAt(ctx context.Context, issuer string, at place) (statuslist.Value, time.Time, error) {
 	now := v.Now()
-	held, ok := v.lists.get(at.list, now)
+	name := at.list + " " + kindOf(at)
+	held, ok := v.lists.get(name, now)
 	if !ok {
-		raw, err := v.Status(ctx, at.list)
+		fetch := v.Status
+		if at.purpose == tokenStatus && v.Tokens != nil {
+			fetch = v.Tokens
+		}
+		raw, err := fetch(ctx, at.list)
 		if err != nil {
 			return 0, time.Time{}, fmt.Errorf("%w: %w", errUnreachable, err)
 		}
@@ -89,7 +94,7 @@ func (v *Verifier) valueAt(ctx context.Context, issuer string, at place) (status
 			return 0, time.Time{}, fmt.Errorf("%w: %w", errRefused, err)
 		}
 		held.asOf = now
-		v.lists.put(at.list, held, now.Add(ttl), now)
+		v.lists.put(name, held, now.Add(ttl), now)
 	}
 	// Whoever else signs it could bring back what this issuer revoked.
 	if !sameIssuer(held.issuer, issuer) || held.address != at.list {
@@ -97,6 +102,14 @@ func (v *Verifier) valueAt(ctx context.Context, issuer string, at place) (status
 	}
 	value, err := held.at(at)
 	return value, held.asOf, err
+}
+
+// kindOf tells the two kinds of lists apart: both can be at one address.
+func kindOf(at place) string {
+	if at.purpose == tokenStatus {
+		return tokenStatus
+	}
+	return "bits"
 }
 
 // sameIssuer compares names of issuers: DIDs, and the addresses that codes and

@@ -5,6 +5,7 @@ package verifier
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"runtime"
 	"time"
@@ -17,6 +18,10 @@ import (
 type Config struct {
 	Trust  func() vc.TrustList                                       // the issuers that are believed now: their keys change
 	Status func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
+	Tokens func(ctx context.Context, address string) ([]byte, error) // the same for a Token Status List; nil: Status gives these, too
+	Signer crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
+	Lists  func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
+	Asks   []string                                                  // the queries that the page offers to ask wallets, by name
 	Policy Policy                                                    // of checks that name none
 	Now    func() time.Time                                          // nil means time.Now
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"regexp"
 	"slices"
 	"unicode/utf16"
 )
@@ -21,9 +22,14 @@ type Face struct {
 	descent    int16
 }
 
+var nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,60}$`)
+
 // ParseFace reads what embedding needs of a TrueType font: where its tables are.
 func ParseFace(name string, file []byte) (*Face, error) {
 	f := &Face{name: name, tables: map[string][]byte{}}
+	if !nameForm.MatchString(name) {
+		return nil, fmt.Errorf("%w: a name takes letters, digits and hyphens", ErrFont)
+	}
 	if len(file) < 12 || binary.BigEndian.Uint32(file) != 0x00010000 {
 		return nil, fmt.Errorf("%w: %s", ErrFont, name)
 	}
@@ -57,8 +63,26 @@ func ParseFace(name string, file []byte) (*Face, error) {
 	if f.unitsPerEm == 0 || f.metrics == 0 || len(f.tables["hmtx"]) < 4*f.metrics || len(f.tables["loca"]) < places*(f.glyphs+1) {
 		return nil, fmt.Errorf("%w: %s", ErrFont, name)
 	}
+	for id, last := 0, 0; id <= f.glyphs; id++ { // else a small file could hold large glyphs, many times
+		place := f.place(id)
+		if place < last || place > len(f.tables["glyf"]) {
+			return nil, fmt.Errorf("%w: %s", ErrFont, name)
+		}
+		last = place
+	}
 	return f, nil
 }
+
+// place is where the program of a glyph begins.
+func (f *Face) place(id int) int {
+	if f.longPlaces {
+		return int(binary.BigEndian.Uint32(f.tables["loca"][4*id:]))
+	}
+	return 2 * int(binary.BigEndian.Uint16(f.tables["loca"][2*id:]))
+}
+
+// Name is what the font is called.
+func (f *Face) Name() string { return f.name }
 
 // UnitsPerEm is how finely the font's measures are counted.
 func (f *Face) UnitsPerEm() int { return f.unitsPerEm }
@@ -85,13 +109,8 @@ func (f *Face) outline(id uint16) []byte {
 	if int(id) >= f.glyphs {
 		return nil
 	}
-	loca, from, to := f.tables["loca"], 0, 0
-	if f.longPlaces {
-		from, to = int(binary.BigEndian.Uint32(loca[4*int(id):])), int(binary.BigEndian.Uint32(loca[4*int(id)+4:]))
-	} else {
-		from, to = 2*int(binary.BigEndian.Uint16(loca[2*int(id):])), 2*int(binary.BigEndian.Uint16(loca[2*int(id)+2:]))
-	}
-	if from >= to || to > len(f.tables["glyf"]) || to-from < 10 {
+	from, to := f.place(int(id)), f.place(int(id)+1)
+	if to-from < 10 {
 		return nil
 	}
 	return f.tables["glyf"][from:to]
@@ -133,12 +152,12 @@ func (f *Font) use(m meaning) int {
 	}
 	n = len(f.used)
 	f.numbers[m], f.used = n, append(f.used, m)
-	f.parts(f.outline(m.glyph), func(part []byte) { f.use(meaning{glyph: binary.BigEndian.Uint16(part)}) })
+	composedOf(f.outline(m.glyph), func(part []byte) { f.use(meaning{glyph: binary.BigEndian.Uint16(part)}) })
 	return n
 }
 
-// parts visits the numbers of the glyphs that a glyph is made of.
-func (f *Font) parts(outline []byte, visit func([]byte)) {
+// composedOf visits the numbers of the glyphs that a glyph is made of.
+func composedOf(outline []byte, visit func([]byte)) {
 	const wordArguments, scale, more, two, matrix = 1, 8, 0x20, 0x40, 0x80
 	if len(outline) < 10 || outline[0]&0x80 == 0 {
 		return
@@ -172,7 +191,7 @@ func (f *Font) program() []byte {
 		loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
 		hmtx = append(binary.BigEndian.AppendUint16(hmtx, uint16(f.advance(id))), f.bearing(id)...)
 		outline := slices.Clone(f.outline(id))
-		f.parts(outline, func(part []byte) {
+		composedOf(outline, func(part []byte) {
 			binary.BigEndian.PutUint16(part, uint16(f.numbers[meaning{glyph: binary.BigEndian.Uint16(part)}]))
 		})
 		glyf = append(glyf, outline...)

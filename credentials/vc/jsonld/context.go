@@ -149,6 +149,9 @@ func (c Contexts) Listed(doc map[string]any, base ...string) ([]any, error) {
 			if entry["@base"] != nil || entry["@import"] != nil {
 				return nil, fmt.Errorf("%w: @base or @import", ErrContext)
 			}
+			if size(entry) > maxInline {
+				return nil, fmt.Errorf("%w: a context of more than %d parts", ErrTooLarge, maxInline)
+			}
 		default:
 			return nil, fmt.Errorf("%w: neither an address nor an object", ErrContext)
 		}
@@ -159,6 +162,25 @@ func (c Contexts) Listed(doc map[string]any, base ...string) ([]any, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: the first context is not that of the data model", ErrUnsupported)
+}
+
+// maxInline bounds the contexts that a document may bring: every object may call for
+// one again.
+const maxInline = 128
+
+func size(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			n += size(item)
+		}
+	case map[string]any:
+		for _, item := range v {
+			n += size(item)
+		}
+	}
+	return n
 }
 
 // cache keeps contexts as json-gold understands them: that takes longer than all

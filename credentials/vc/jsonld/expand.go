@@ -337,8 +337,24 @@ func IsIRI(s string) bool {
 			return false
 		}
 	}
-	return !strings.ContainsFunc(rest, func(r rune) bool { return r <= ' ' || strings.ContainsRune("<>\"{}|\\^`", r) })
+	for i := range len(rest) {
+		if notInIRI[rest[i]] {
+			return false
+		}
+	}
+	return true
 }
+
+// notInIRI are the bytes that no IRI in N-Quads has.
+var notInIRI = func() (not [256]bool) {
+	for c := range ' ' + 1 {
+		not[c] = true
+	}
+	for _, c := range []byte("<>\"{}|\\^`") {
+		not[c] = true
+	}
+	return not
+}()
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 

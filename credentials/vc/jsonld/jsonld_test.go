@@ -152,6 +152,7 @@ func TestInlineContextCannotHideWhatDecides(t *testing.T) {
 		"an import":           {inline(`{"@import":"https://example.org/v1","@version":1.1}`), ErrContext},
 		"an unknown scope":    {strings.Replace(inline(`{"Person2":{"@id":"https://example.org/P","@context":"https://example.org/v1"}}`), `"Person"`, `"Person2"`, 1), ErrContext},
 		"a number":            {inline(`1`), ErrContext},
+		"an enormous one":     {inline(`{"x":["` + strings.Repeat(`a","`, maxInline) + `"]}`), ErrTooLarge},
 		"a false address":     {inline(`"https ://x"`), ErrContext},
 	} {
 		doc, err := Parse([]byte(c.document), bounds)

@@ -78,24 +78,16 @@ type canoniser struct {
 }
 
 func (c *canoniser) label(d Dataset) error {
-	c.quads = distinct(d)
-	for i, q := range c.quads {
-		for _, t := range [3]Term{q.Subject, q.Object, q.Graph} {
-			if t.kind != blank {
-				continue
-			}
-			if at := c.about[t.Value]; len(at) == 0 || at[len(at)-1] != i {
-				c.about[t.Value] = append(at, i)
-			}
-		}
+	repeated, err := c.look(d)
+	if err == nil && repeated {
+		// Lines that are the same may be one statement said twice, or two.
+		_, err = c.look(distinct(d))
 	}
-	if len(c.about) > maxBlank {
-		return ErrTangled
+	if err != nil {
+		return err
 	}
 	alike := map[string][]string{}
-	for node := range c.about {
-		h := c.firstDegree(node)
-		c.first[node] = h
+	for node, h := range c.first {
 		alike[h] = append(alike[h], node)
 	}
 	hashes := slices.Sorted(maps.Keys(alike))
@@ -114,6 +106,32 @@ func (c *canoniser) label(d Dataset) error {
 		return c.tellApart(hashes, alike)
 	}
 	return nil
+}
+
+// look finds out how every node looks from where it stands, and whether one sees
+// the same line twice.
+func (c *canoniser) look(d Dataset) (repeated bool, err error) {
+	c.quads = d
+	clear(c.about)
+	for i, q := range d {
+		for _, t := range [3]Term{q.Subject, q.Object, q.Graph} {
+			if t.kind != blank {
+				continue
+			}
+			if at := c.about[t.Value]; len(at) == 0 || at[len(at)-1] != i {
+				c.about[t.Value] = append(at, i)
+			}
+		}
+	}
+	if len(c.about) > maxBlank {
+		return false, ErrTangled
+	}
+	for node := range c.about {
+		lines := c.firstDegree(node)
+		c.first[node] = c.sum(bytes.Join(lines, nil))
+		repeated = repeated || len(slices.CompactFunc(lines, bytes.Equal)) < len(c.about[node])
+	}
+	return repeated, nil
 }
 
 // tellApart labels the nodes that look alike, by what stands around them.
@@ -169,10 +187,10 @@ func distinct(d Dataset) Dataset {
 }
 
 // firstDegree is how a node looks from where it stands: itself as a, others as z.
-func (c *canoniser) firstDegree(node string) string {
+func (c *canoniser) firstDegree(node string) [][]byte {
 	lines := make([][]byte, 0, len(c.about[node]))
 	for _, i := range c.about[node] {
-		lines = append(lines, c.quads[i].append(nil, func(b []byte, t Term) []byte {
+		lines = append(lines, c.quads[i].append(make([]byte, 0, 160), func(b []byte, t Term) []byte {
 			if t.Value == node {
 				return append(b, "_:a"...)
 			}
@@ -180,7 +198,7 @@ func (c *canoniser) firstDegree(node string) string {
 		}))
 	}
 	slices.SortFunc(lines, bytes.Compare)
-	return c.sum(bytes.Join(lines, nil))
+	return lines
 }
 
 func (c *canoniser) sum(data []byte) string {

@@ -2,12 +2,14 @@ package present
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/web"
@@ -20,7 +22,8 @@ type Request struct {
 	Secret     string         `json:"secret,omitempty"`
 	ClientID   string         `json:"client_id,omitempty"`
 	RequestURI string         `json:"request_uri,omitempty"`
-	Link       string         `json:"link,omitempty"`   // opens a wallet, or is drawn as a QR code
+	Link       string         `json:"link,omitempty"`   // opens a wallet
+	QR         string         `json:"qr,omitempty"`     // the same, drawn for a wallet on another device (a data: URL)
 	Browser    map[string]any `json:"dc_api,omitempty"` // what a page gives to navigator.credentials.get
 	Answer     string         `json:"answer_uri"`       // where a page sends what the browser gave
 	Expires    time.Time      `json:"expires_at"`
@@ -67,21 +70,33 @@ func (k *Counter) Ask(ctx context.Context, t Terms, binding, from string) (Reque
 	if !made {
 		return Request{}, errTooMany
 	}
-	r.ClientID, r.Expires = a.ClientID, a.Expires
-	if a.overAPI() {
-		r.Browser, err = k.forBrowser(a)
-		return r, err
-	}
-	uri := k.Public.JoinPath("vp/requests", r.ID.String(), "object").String()
-	if a.Prefix != byRedirect {
-		r.RequestURI = uri
-	}
 	method := t.Method
 	if method == "" {
 		method = methodPost
 	}
-	r.Link, err = k.link(a, uri, method)
-	return r, err
+	reached, err := k.reach(r.ID, a, method)
+	reached.Secret = r.Secret
+	return reached, err
+}
+
+// reach says how a wallet gets to a request.
+func (k *Counter) reach(id uuid.UUID, a asked, method string) (r Request, err error) {
+	r = Request{ID: id, ClientID: a.ClientID, Answer: a.ResponseURI, Expires: a.Expires}
+	if a.overAPI() {
+		r.Browser, err = k.forBrowser(a)
+		return r, err
+	}
+	uri := k.Public.JoinPath("vp/requests", id.String(), "object").String()
+	if a.Prefix != byRedirect {
+		r.RequestURI = uri
+	}
+	if r.Link, err = k.link(a, uri, method); err != nil {
+		return Request{}, err
+	}
+	if picture, err := qr.PNG(r.Link, qr.Low); err == nil { // a request without a reference may be too long
+		r.QR = "data:image/png;base64," + base64.StdEncoding.EncodeToString(picture)
+	}
+	return r, nil
 }
 
 // open reads a request that waits.

@@ -142,9 +142,9 @@ func (k *Counter) judge(ctx context.Context, a asked, r response, origin string)
 	}
 	if o.refusal != nil {
 		o.state, o.verdict = stateFailed, verifier.Invalid
-		for i := range o.shown { // what does not answer the request is not shown
-			o.shown[i].Claims = nil
-		}
+	}
+	for i := range o.shown {
+		o.shown[i].Answers(o.refusal == nil)
 	}
 	return o, nil
 }

@@ -31,6 +31,10 @@ func (k *Counter) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, "/vp/requests/:id/object", web.Anyone, k.getObject, web.CORS())
 	r.Handle(http.MethodPost, "/vp/requests/:id/object", web.Anyone, k.postObject, web.CORS(), web.CrossOrigin(), web.MaxBody(maxWalletMetadata+4<<10))
 	r.Handle(http.MethodPost, "/vp/responses/:id", web.Anyone, k.postResponse, web.CORS(), web.CrossOrigin(), web.MaxBody(maxResponse))
+	r.Handle(http.MethodPost, "/verify/ask", web.Anyone, k.postAsk, web.MaxBody(4<<10))
+	r.Handle(http.MethodGet, "/verify/ask", web.Anyone, k.getAsk)
+	r.Handle(http.MethodGet, "/verify/ask/state", web.Anyone, k.getAskState)
+	r.Handle(http.MethodPost, "/verify/ask/answer", web.Anyone, k.postAskAnswer, web.MaxBody(4<<10))
 	r.Handle(http.MethodGet, "/vp/did.json", web.Anyone, k.getDID, web.CORS())
 	r.Handle(http.MethodGet, "/vp/jwks", web.Anyone, k.getKeys, web.CORS())
 }
