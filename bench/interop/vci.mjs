@@ -27,6 +27,22 @@ function holderOf(credential) {
   return payload ? JSON.parse(Buffer.from(payload, 'base64url')).cnf.jwk.x : credential;
 }
 
+// everyKind fetches one of every configuration that the metadata names.
+async function everyKind() {
+  const {issuerMetadata: {credentialIssuer}} = await byCode(made => made.link);
+  const formats = new Set();
+  for(const [id, {format, proof_types_supported: proofs}] of Object.entries(credentialIssuer.credential_configurations_supported)) {
+    if(!proofs) {
+      continue; // bound to no key
+    }
+    const {client, credentialOffer, issuerMetadata, token} = await byCode(made => made.value, '--kind', id);
+    const [{credential: one}] = await fetchAll(client, issuerMetadata, credentialOffer, token);
+    must(typeof one === (format === 'ldp_vc' ? 'object' : 'string'), `${id} is a ${typeof one}`);
+    formats.add(format);
+  }
+  return [...formats];
+}
+
 async function draft13() {
   const {client, credentialOffer, issuerMetadata, token} = await byCode(made =>
     `openid-credential-offer://?credential_offer_uri=${encodeURIComponent(made.page.replace('/vci/offer/', '/vci/draft13/offer/'))}`);
@@ -65,9 +81,10 @@ await report(async () => {
   await preAuthorized('national_id_sd_jwt', made => made.value);
   await preAuthorized('national_id_mdoc', made => made.link);
   await byLogin();
+  const formats = await everyKind();
   const dialect = await draft13();
   if(out) {
     writeFileSync(out, JSON.stringify(one));
   }
-  return {flows: 5, formats: 3, dialect};
+  return {flows: 5, dialect, formats};
 });

@@ -22,8 +22,9 @@ type offerCommand struct {
 	NoCode   bool     `help:"There is no pre-authorized code: the person must log in."`
 	TxCode   string   `help:"A code that must be told apart, as in numeric:6 or text:8."`
 	Describe string   `help:"Where that code comes from, for the person to read in the wallet."`
-	answerable
-	QR string `type:"path" help:"Also write the offer as a QR code (SVG) to this file."`
+	Officer  string   `env:"PLINTH_OFFICER" help:"Who answers for it (name of an officer, with PLINTH_OFFICER_PASSWORD); by default the log names this machine's user."`
+	Reason   string   `default:"offered at the command line" help:"Why; it is kept."`
+	QR       string   `type:"path" help:"Also write the offer as a QR code (SVG) to this file."`
 }
 
 func (c *offerCommand) Run(ctx context.Context, settings lazySettings) error {
@@ -36,14 +37,15 @@ func (c *offerCommand) Run(ctx context.Context, settings lazySettings) error {
 		if err != nil {
 			return err
 		}
-		officer, reason, err := c.answers(ctx, h.places)
+		answers := issueCommand{UIN: c.UIN, answerable: answerable{c.Officer, c.Reason}}
+		errand, err := answers.errand(ctx, h.places)
 		if err != nil {
 			return err
 		}
 		if to.Person, err = h.registry.Find(ctx, h.pool, c.UIN); err != nil {
 			return err
 		}
-		to.Voucher = auth.Voucher{Officer: officer.ID, Reason: reason}
+		to.Voucher = auth.Voucher{Officer: errand.Officer, Reason: errand.Reason}
 		var o credentials.Offer
 		err = postgres.InTx(ctx, h.pool, func(tx pgx.Tx) (err error) {
 			o, err = h.issuer.Offer(ctx, tx, to)
