@@ -59,11 +59,14 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 		return fmt.Errorf("spending a code of client %s: %w", asking.ID, err)
 	}
 	failpoint.Hit(spentPoint)
-	if wrong := found.Facts.contradicts(form, b); wrong != nil {
+	if wrong := g.contradicts(found.Facts, form, b); wrong != nil {
 		if _, err := revoke(ctx, tx, found.ID, asking.ID, now); err != nil {
 			return fmt.Errorf("revoking grant %s: %w", found.ID, err)
 		}
 		return wrong
+	}
+	if err := g.narrow(ctx, tx, &found, form, b); err != nil {
+		return err
 	}
 	made, err := g.renew(ctx, tx, asking, found, b)
 	if err != nil {
@@ -71,6 +74,35 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	}
 	sessionOf(r).minted = made
 	return nil
+}
+
+// narrow writes down what the token request adds to a grant: fewer details than were
+// allowed, and the keys to which what comes of it is bound from now on.
+func (g codeGrant) narrow(ctx context.Context, tx pgx.Tx, found *stored, form url.Values, b binding) error {
+	f := found.Facts
+	details, err := g.details(form.Get("authorization_details"))
+	if err != nil {
+		return err
+	}
+	for _, d := range details {
+		if !slices.ContainsFunc(f.Details, func(allowed detail) bool {
+			return d.Type == credentialDetail && d.Configuration == allowed.Configuration
+		}) {
+			return errDetails
+		}
+	}
+	if details != nil {
+		f.Details = details
+	}
+	if f.Offline && f.JKT == "" {
+		f.JKT = b.jkt
+	}
+	f.Instance = b.instance
+	if f.JKT == found.Facts.JKT && f.Instance == found.Facts.Instance && details == nil {
+		return nil
+	}
+	found.Facts = f
+	return setFacts(ctx, tx, found.ID, f)
 }
 
 var spentPoint = failpoint.Name("oidc/token/code-spent")
@@ -91,14 +123,17 @@ func (p *Provider) renew(ctx context.Context, tx pgx.Tx, asking client, found st
 }
 
 // contradicts compares a token request with the authorization request before it.
-func (f facts) contradicts(form url.Values, b binding) error {
+func (p *Provider) contradicts(f facts, form url.Values, b binding) error {
 	if form.Get("redirect_uri") != f.Redirect {
 		return fosite.ErrInvalidGrant.WithHint("The redirect_uri is not the one of the authorization request.")
 	}
 	if f.JKT != "" && b.jkt != f.JKT {
 		return errProof.WithHint("The code is for the holder of another key.")
 	}
-	for _, resource := range form["resource"] {
+	if f.Instance != b.instance && f.Instance != "" {
+		return fosite.ErrInvalidGrant.WithHint("The code is for another copy of the wallet.")
+	}
+	for _, resource := range p.elsewhere(form["resource"]) {
 		if !slices.Contains(f.Resources, resource) {
 			return errTarget
 		}

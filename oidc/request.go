@@ -47,6 +47,8 @@ type asked struct {
 	Person         uuid.UUID         `json:"person,omitzero"`        // this one, or no login
 	Binding        string            `json:"binding,omitempty"`      // what the client says there
 	Notification   string            `json:"notification,omitempty"` // by what the client knows that it is we who tell it
+	IssuerState    string            `json:"issuer_state,omitempty"` // of the credential offer that this began with
+	Instance       string            `json:"instance,omitempty"`     // of the attested wallet that pushed this
 }
 
 const maxParameter = 2048
@@ -75,13 +77,14 @@ func (p *Provider) judge(ctx context.Context, c client, form url.Values) (asked,
 	}
 	a := asked{Client: c.ID, Redirect: form.Get("redirect_uri"), State: form.Get("state"), Nonce: form.Get("nonce"),
 		Challenge: form.Get("code_challenge"), JKT: form.Get("dpop_jkt"), Locales: strings.Fields(form.Get("claims_locales")),
-		Hint: form.Get("login_hint"), UILocales: form.Get("ui_locales"), Resources: form["resource"]}
+		Hint: form.Get("login_hint"), UILocales: form.Get("ui_locales"), Resources: p.elsewhere(form["resource"])}
 	for _, step := range []func() error{
 		func() error { return p.pkce(ctx, c, form) },
 		func() error { return p.mode(ctx, c, &a, form.Get("response_mode")) },
 		func() error { return a.prompted(c, form) },
 		func() error { return p.scoped(&a, c, parsed.GetRequestedScopes()) },
 		func() error { return p.detail(&a, c, form.Get("authorization_details")) },
+		func() error { return p.offered(ctx, &a, form.Get("issuer_state")) },
 		func() error { return c.reach(a.Resources) },
 		func() error { return p.claimed(&a, c, form) },
 	} {
@@ -175,7 +178,7 @@ func (p *Provider) mode(ctx context.Context, c client, a *asked, mode string) er
 // scoped takes the scopes that we know. Credentials have scopes of their own.
 func (p *Provider) scoped(a *asked, c client, wished []string) error {
 	for _, scope := range wished {
-		if configuration, ok := p.CredentialScopes[scope]; ok {
+		for _, configuration := range p.credentialScopes()[scope] {
 			a.Configurations = with(a.Configurations, configuration)
 		}
 		if scope == offline && !c.Allows("refresh_token") {
@@ -213,6 +216,14 @@ func (p *Provider) claimed(a *asked, c client, form url.Values) error {
 	// A class that nobody knows cannot be met; unless it is a must, it is no wish either.
 	a.ACR = slices.DeleteFunc(a.ACR, func(acr string) bool { return !slices.Contains(auth.ACRs(), acr) })
 	return p.hinted(a, form.Get("id_token_hint"))
+}
+
+// elsewhere leaves out ourselves: a wallet names the credential issuer (OpenID4VCI 1.0,
+// 5.1.2), which we are too, and every token is for us that is for nobody else.
+func (p *Provider) elsewhere(resources []string) []string {
+	return slices.DeleteFunc(slices.Clone(resources), func(resource string) bool {
+		return resource == p.issuer || strings.HasPrefix(resource, p.issuer+"/")
+	})
 }
 
 // reach judges which resources tokens are asked for (RFC 8707).
