@@ -46,6 +46,8 @@ say '… and refuses a changed one'
 sed 's/"birthDate":"19/"birthDate":"18/' "$work/vc.json" >"$work/changed.json"
 cmp -s "$work/vc.json" "$work/changed.json" && { echo 'nothing was changed' >&2; exit 3; }
 if node vc-verify.mjs "$work/changed.json" "$work/world.json"; then exit 1; fi
+say '@digitalbazaar suites, both ways'
+(here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc)
 say 'SBI by a client of its own'
 node sbi.mjs ../../plinth
 say 'Bio SDK, client of its own'
