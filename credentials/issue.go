@@ -46,6 +46,7 @@ type order struct {
 	nonces  []string    // to be spent
 	counted bool        // against what a person may be given in a day
 	taken   uuid.UUID   // the deferral that ends with it; zero: none
+	row     *Row        // of a list that is worked through; nil: of none
 }
 
 // artefact is one document of an order.
@@ -120,6 +121,11 @@ func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, all []artefact,
 	}
 	if !active {
 		return errDenied
+	}
+	if o.row != nil {
+		if err := i.begin(ctx, tx, *o.row, issued.Issuance); err != nil {
+			return err
+		}
 	}
 	if err := i.spendNonces(ctx, tx, o.nonces); err != nil {
 		return err

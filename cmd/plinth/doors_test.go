@@ -120,6 +120,8 @@ func TestOpenDoorsAreTheseAndNoOthers(t *testing.T) {
 		/.well-known/openid-credential-issuer/vci/draft13 /vci/draft13/.well-known/openid-credential-issuer
 		/.well-known/jwt-vc-issuer /.well-known/plinth-trust.jwt /.well-known/plinth-crl /vct/:name /contexts/kinds/:name/:hash
 		/status/:list/:purpose
+		/verify/check /verify/offline /verify/offline.json /verify/worker.js /verify/manifest.webmanifest /verify/embed.js /verify/frame /verify/ask /verify/ask/state /verify/ask/answer
+		/vp/requests /vp/requests/:id /vp/requests/:id/presentation /vp/requests/:id/object /vp/responses/:id /vp/did.json /vp/jwks
 		/wallet /wallet/receive /wallet/present /wallet/back /wallet/worker.js /wallet/manifest.webmanifest /wallet/scan /wallet/blob /wallet/errand/offer /wallet/errand/accept /wallet/errand/back /wallet/errand/sign /wallet/errand/poll /wallet/errand/more /wallet/errand/forget /wallet/errand/ask /wallet/errand/match /wallet/errand/choose /wallet/errand/answer /wallet/errand/refuse /wallet/errand/bind /wallet/errand/prove /wallet/errand/bound /wallet/errand/link /wallet/errand/allow /wallet/errand/allowed /wallet/errand/picture /wallet/errand/status`)
 	for _, route := range demoOf(t).here(t).router.Routes() {
 		if route.Who == web.Anyone && !slices.Contains(open, route.Path) {

@@ -75,7 +75,7 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err
 	}
-	for _, build := range []func() error{h.buildSender, h.buildDesk, func() error { return h.buildChain(ctx) }, h.buildCredentials, h.buildFederation, h.buildVerifier, h.buildWallet, h.buildOffice, h.buildRiver, h.buildRouter} {
+	for _, build := range []func() error{h.buildSender, h.buildDesk, func() error { return h.buildChain(ctx) }, h.buildCredentials, h.buildFederation, h.buildVerifier, h.buildWallet, h.buildOffice, h.buildRiver, h.buildRouter, func() error { return h.serveVCAPI(ctx) }} {
 		if err := build(); err != nil {
 			return nil, err
 		}

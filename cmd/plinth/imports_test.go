@@ -37,6 +37,7 @@ var mayImport = []struct {
 	{"registry/auth", []string{"internal/...", "templates", "registry", "biometrics/...", "registry/partner"}},
 	{"registry/...", []string{"internal/...", "templates", "registry", "biometrics/..."}},
 	{"oidc/...", []string{"internal/...", "templates", "registry", "registry/auth", "registry/partner", "oidc/..."}},
+	{"credentials/vcapi", []string{"internal/...", "credentials/vc/..."}},
 	{"credentials/chain", []string{"internal/...", "credentials/vc/..."}},
 	{"credentials/scribe", []string{"internal/...", "registry", "credentials/..."}},
 	{"credentials/shelf", []string{"internal/...", "credentials/kind"}},
