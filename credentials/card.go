@@ -1,153 +1,171 @@
 package credentials
 
 import (
-	"bytes"
 	"context"
-	"image"
-	"image/draw"
-	"image/jpeg"
-	_ "image/png" // portraits are JPEG or PNG
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/plinth-id/plinth/credentials/card"
+	"github.com/plinth-id/plinth/credentials/kind"
 	"github.com/plinth-id/plinth/credentials/qr"
-	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/scribe"
 	"github.com/plinth-id/plinth/internal/fault"
-	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
-	"github.com/plinth-id/plinth/registry"
 	"github.com/plinth-id/plinth/registry/auth"
-	scale "golang.org/x/image/draw"
 )
 
-// The formats of assisted issuance.
+// The formats of assisted issuance beside those of OpenID4VCI.
 const (
-	FormatVC       = "ldp_vc"        // the document, bound to no key
-	FormatQR       = "claim169"      // the code as a PNG, for printing
-	FormatQRText   = "claim169-text" // what the code says, for who draws it themselves
-	printedVersion = "1.2"           // of the table of claim 169
+	FormatVC     = "ldp_vc"        // the document, bound to no key
+	FormatQR     = "claim169"      // the code as a PNG, for printing
+	FormatQRText = "claim169-text" // what the code says, for who draws it themselves
+	FormatCard   = "card-pdf"      // both sides of a card
+	FormatSVG    = "card-svg"      // the front of the card
+	FormatLetter = "letter-pdf"
 )
 
-// A code with a face must still be read by a cheap phone: version 23 at level L.
-const (
-	faceWidth, faceHeight = 48, 64
-	faceQuality           = 20
-	longestWithFace       = 1588
-	maxPortrait           = 40_000_000 // pixels
-)
+// printed are the formats that are made of a code.
+var printed = []string{FormatQR, FormatQRText, FormatCard, FormatSVG, FormatLetter}
 
 // Errand is what an officer asks for at the desk, for somebody who stands before them.
 type Errand struct {
-	UIN     string // or VID
-	Kind    string // which credential: "national_id"
-	Format  string
+	UIN     string   // or VID
+	Kind    string   // which credential: "national_id"
+	Formats []string // nil: every format of the kind, with one revocation
 	Officer uuid.UUID
 	Reason  string
 }
 
-// Assisted issues a credential on an officer's word. It is bound to no key: whoever
-// holds the paper shows it.
-func (i *Issuer) Assisted(ctx context.Context, e Errand) ([]byte, error) {
-	if e.Kind != NationalID && Scopes()[e.Kind] != NationalID && e.Kind != vc.TypeNationalID {
-		return nil, fault.New(fault.Invalid, "There is no such credential. Use national_id.").Named("unknown-type").At("type", "is one of: national_id")
-	}
-	sign := map[string]func(statement) ([]byte, error){FormatVC: i.signVC, FormatQR: i.signCode, FormatQRText: i.signCodeText}[e.Format]
-	if sign == nil {
-		return nil, fault.New(fault.Invalid, "There is no such format. Use ldp_vc, claim169 or claim169-text.").Named("unknown-format").
-			At("format", "is one of: ldp_vc, claim169, claim169-text")
+// Assisted issues a credential on an officer's word, by format. It is bound to no key:
+// whoever holds the paper shows it.
+func (i *Issuer) Assisted(ctx context.Context, e Errand) (map[string][]byte, error) {
+	wanted, err := i.wanted(e)
+	if err != nil {
+		return nil, err
 	}
 	person, err := i.Registry.Find(ctx, i.Pool, e.UIN)
 	if err != nil {
 		return nil, err
 	}
-	var grant auth.Grant
-	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) (err error) {
-		grant, err = i.Desk.Vouch(ctx, tx, auth.Voucher{Officer: e.Officer, Reason: e.Reason}, person, auth.Terms{Configurations: []string{NationalID}})
+	o := order{person: person, details: map[string]string{"format": strings.Join(slices.Sorted(maps.Keys(wanted)), " ")}}
+	var ids []string
+	for _, k := range wanted {
+		if !slices.Contains(ids, k.ID) {
+			ids, o.also = append(ids, k.ID), append(o.also, k)
+		}
+	}
+	o.kind, o.also = o.also[0], o.also[1:]
+	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error {
+		grant, err := i.Desk.Vouch(ctx, tx, auth.Voucher{Officer: e.Officer, Reason: e.Reason}, person, auth.Terms{Configurations: ids})
+		o.actor = actor(grant)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	issued, err := i.issue(ctx, order{person: person, configuration: NationalID, actor: actor(grant), details: map[string]string{"format": e.Format}}, sign)
-	return issued.Document, err
-}
-
-// signCode draws the code of claim 169.
-func (i *Issuer) signCode(s statement) ([]byte, error) {
-	text, err := i.signCodeText(s)
+	issued, err := i.issue(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	level := qr.Medium // for paper
-	if len(text) > longestWithFace/2 {
-		level = qr.Low // a denser code would be harder to read than a damaged one
-	}
-	return qr.PNG(string(text), level)
-}
-
-// signCodeText writes claim 169: with the face, when there is room for it.
-func (i *Issuer) signCodeText(s statement) ([]byte, error) {
-	key, err := i.Ring.Signer(keys.VCIssuing)
-	if err != nil {
-		return nil, err
-	}
-	claims := qr.Claims{Issuer: i.ID(), IssuedAt: s.from, NotBefore: s.from, ExpiresAt: s.until,
-		Status: &qr.Status{Index: s.entry.Index, URI: s.entry.URL}}
-	identity := printed(s.who)
-	if face := thumbnail(s.who.Portrait); face != nil {
-		identity.Biometrics = map[int64][]qr.Biometric{qr.KeyFace: {{Data: face, Format: 0, SubFormat: 1}}}
-		text, err := qr.Encode(identity, claims, key.Signer, []byte(key.ID))
-		if err == nil && len(text) <= longestWithFace {
-			return []byte(text), nil
+	all := map[string][]byte{}
+	for format, k := range wanted {
+		n := slices.Index(ids, k.ID)
+		if all[format], err = i.finish(format, k, issued.statements[n], issued.Documents[n]); err != nil {
+			return nil, err
 		}
-		identity.Biometrics = nil
 	}
-	text, err := qr.Encode(identity, claims, key.Signer, []byte(key.ID))
-	return []byte(text), err
+	return all, nil
 }
 
-// printed is what a code says of a person: no number, since everybody who sees
-// the card sees the code.
-func printed(who registry.Identity) qr.Identity169 {
-	id := qr.Identity169{Version: printedVersion, FullName: who.Name(""), DateOfBirth: compactDate(who.Birthdate()), Gender: genderNumber(who.Gender())}
-	languages := who.Languages("fullName")
-	if len(languages) > 0 {
-		id.Language = languages[0]
+// wanted are the kinds that an errand is for, by its formats.
+func (i *Issuer) wanted(e Errand) (map[string]Kind, error) {
+	formats := e.Formats
+	if formats == nil {
+		for _, k := range *i.active.Load() {
+			if called(k, e.Kind) {
+				formats = append(formats, k.Format)
+			}
+		}
 	}
-	if len(languages) > 1 {
-		id.SecondFullName, id.SecondLanguage = who.Name(languages[1]), languages[1]
+	all := map[string]Kind{}
+	for _, format := range formats {
+		of := format
+		if slices.Contains(printed, format) {
+			of = kind.Code
+		}
+		k, err := i.kindOf(e.Kind, of)
+		if err != nil {
+			return nil, err
+		}
+		all[format] = k
 	}
-	return id
+	if len(all) == 0 {
+		_, err := i.kindOf(e.Kind, "")
+		return nil, err
+	}
+	return all, nil
 }
 
-// thumbnail is the portrait as small as a face can still be known by; nil when
-// there is none that can be read.
-func thumbnail(portrait []byte) []byte {
-	size, _, err := image.DecodeConfig(bytes.NewReader(portrait))
-	if err != nil || size.Width <= 0 || size.Height <= 0 || size.Width > maxPortrait/size.Height {
-		return nil
+// finish turns a document into what goes over the counter.
+func (i *Issuer) finish(format string, k Kind, s statement, document []byte) ([]byte, error) {
+	switch format {
+	case FormatQR:
+		return qr.PNG(string(document), k.Target().Level)
+	case FormatCard, FormatLetter, FormatSVG:
+		return i.print(format, k, s, string(document))
 	}
-	full, _, err := image.Decode(bytes.NewReader(portrait))
+	return document, nil
+}
+
+// layouts are the templates of the printed formats.
+var layouts = map[string]string{FormatCard: card.ID1, FormatSVG: card.ID1, FormatLetter: card.Letter}
+
+func (i *Issuer) print(format string, k Kind, s statement, code string) ([]byte, error) {
+	printer, err := i.printers.of(k, layouts[format])
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	small := image.NewGray(image.Rect(0, 0, faceWidth, faceHeight))
-	scale.CatmullRom.Scale(small, small.Bounds(), full, middle(full.Bounds()), draw.Src, nil)
-	var b bytes.Buffer
-	if jpeg.Encode(&b, small, &jpeg.Options{Quality: faceQuality}) != nil {
-		return nil
+	h, err := i.hand()
+	if err != nil {
+		return nil, err
 	}
-	return b.Bytes()
+	content := h.Content(k, s, code)
+	if format == FormatSVG {
+		return printer.SVG(content, 0)
+	}
+	return printer.PDF(content, h.Seal(s.From, k.Definition.Display[0].Name))
 }
 
-// middle is the largest part of a picture, in its middle, of three to four.
-func middle(r image.Rectangle) image.Rectangle {
-	width, height := r.Dx(), r.Dy()
-	if width*faceHeight > height*faceWidth {
-		width = height * faceWidth / faceHeight
-	} else {
-		height = width * faceHeight / faceWidth
+// printers keeps what takes long to make: fonts are read and templates checked.
+type printers struct {
+	mu   sync.Mutex
+	made map[printerKey]*card.Printer
+}
+
+type printerKey struct {
+	kind    string
+	version int
+	layout  string
+}
+
+func (p *printers) of(k Kind, layout string) (*card.Printer, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := printerKey{k.Definition.Name, k.Version, layout}
+	if made := p.made[key]; made != nil {
+		return made, nil
 	}
-	x, y := r.Min.X+(r.Dx()-width)/2, r.Min.Y+(r.Dy()-height)/2
-	return image.Rect(x, y, x+width, y+height)
+	made, err := scribe.Printer(k.Definition, layout)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "The card of this kind cannot be printed.").Named("card-template").Because(err)
+	}
+	if p.made == nil {
+		p.made = map[printerKey]*card.Printer{}
+	}
+	p.made[key] = made
+	return made, nil
 }

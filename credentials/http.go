@@ -1,35 +1,48 @@
 package credentials
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/credentials/vc"
-	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/web"
+	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/templates"
 )
 
-// maxRequest bounds a credential request: a proof, and some more.
-const maxRequest = 64 << 10
+// maxRequest bounds a request: a batch of proofs, each with an attestation.
+const maxRequest = 256 << 10
 
 // Routes opens the doors of the issuer.
 func (i *Issuer) Routes(r *web.Router) {
-	r.Handle(http.MethodGet, "/.well-known/openid-credential-issuer"+strings.TrimSuffix(i.Config.Issuer.Path, "/"), web.Anyone, i.getMetadata, web.CORS())
+	i.describing(r)
+	i.adminRoutes(r)
+	// The well-known names come between host and path (12.2.2); wallets of draft 13
+	// put them at the end too.
+	path := strings.TrimSuffix(i.Config.Issuer.Path, "/")
+	r.Handle(http.MethodGet, wellKnown+path, web.Anyone, i.getMetadata, web.CORS())
+	if i.Draft13 {
+		r.Handle(http.MethodGet, wellKnown+path+draft13Path, web.Anyone, i.getDraft13, web.CORS())
+		r.Handle(http.MethodGet, path+draft13Path+wellKnown, web.Anyone, i.getDraft13, web.CORS())
+		r.Handle(http.MethodGet, "/vci/draft13/offer/:secret", web.Anyone, i.getOfferDraft13, web.CORS())
+	}
 	r.Handle(http.MethodGet, "/.well-known/did.json", web.Anyone, i.getDID, web.CORS())
 	r.Handle(http.MethodGet, "/.well-known/plinth-trust.json", web.Anyone, i.getTrust, web.CORS())
 	r.Handle(http.MethodGet, "/contexts/identity/v1", web.Anyone, i.getContext, web.CORS())
 	r.Handle(http.MethodGet, "/vci/offer/:secret", web.Anyone, i.getOffer, web.CORS())
+	r.Handle(http.MethodGet, "/vci/offer/:secret/code.svg", web.Anyone, i.getOfferCode)
 	r.Handle(http.MethodPost, "/vci/nonce", web.Anyone, i.postNonce, web.CORS(), web.MaxBody(maxRequest))
-	r.Handle(http.MethodPost, "/vci/credential", web.Bearer, i.postCredential, web.CORS(), web.MaxBody(maxRequest))
-	r.Handle(http.MethodPost, "/vci/notification", web.Bearer, i.postNotification, web.CORS(), web.MaxBody(maxRequest))
+	for name, take := range map[string]func(*gin.Context, auth.Token) error{"credential": i.postCredential, "deferred": i.postDeferred, "notification": i.postNotification} {
+		r.Handle(http.MethodPost, "/vci/"+name, web.Bearer, i.tokened(take), web.CORS(), web.MaxBody(maxRequest))
+	}
+	i.officeRoutes(r)
 }
+
+const wellKnown = "/.well-known/openid-credential-issuer"
 
 // answer sends JSON of the protocol.
 func answer(c *gin.Context, status int, body any) error {
@@ -41,12 +54,34 @@ func answer(c *gin.Context, status int, body any) error {
 	return nil
 }
 
+// unstored marks an answer that is for one wallet alone.
+func unstored(c *gin.Context) { c.Header("Cache-Control", "no-store") }
+
 // cached marks an answer that is the same for everybody.
 func cached(c *gin.Context) { c.Header("Cache-Control", "public, max-age=300") }
 
+// getMetadata describes the issuer, in a JWT for whoever would rather have that.
 func (i *Issuer) getMetadata(c *gin.Context) error {
 	cached(c)
-	return answer(c, http.StatusOK, i.Metadata())
+	c.Header("Vary", "Accept")
+	if wants(c.GetHeader("Accept"), "application/jwt", "application/json") {
+		signed, err := i.signedMetadata()
+		if err != nil {
+			return err
+		}
+		c.Data(http.StatusOK, "application/jwt", signed)
+		return nil
+	}
+	m, err := i.Metadata()
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, m)
+}
+
+func (i *Issuer) getDraft13(c *gin.Context) error {
+	cached(c)
+	return answer(c, http.StatusOK, i.metadataDraft13())
 }
 
 func (i *Issuer) getDID(c *gin.Context) error {
@@ -81,146 +116,58 @@ func (i *Issuer) getOffer(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if prefersPage(c.GetHeader("Accept")) {
-		return templates.Render(c.Writer, c.Request, http.StatusOK, templates.Offer{Link: shown.link, Page: shown.page, TxCode: shown.txCode})
+	unstored(c)
+	if wants(c.GetHeader("Accept"), "text/html", "application/json") {
+		return templates.Render(c.Writer, c.Request, http.StatusOK, shown.page(i.Draft13))
 	}
-	return answer(c, http.StatusOK, shown.offer)
+	return answer(c, http.StatusOK, shown.offer(i.ID()))
 }
 
-// prefersPage tells a browser from a wallet: it asks for HTML before anything else.
-func prefersPage(accept string) bool {
-	first, _, _ := strings.Cut(accept, ",")
-	kind, _, err := mime.ParseMediaType(first)
-	return err == nil && kind == "text/html"
-}
-
-func (i *Issuer) postNonce(c *gin.Context) error {
-	nonce, err := i.Nonce()
+// getOfferDraft13 gives the same offer under the name that draft 13 knows us by.
+func (i *Issuer) getOfferDraft13(c *gin.Context) error {
+	shown, err := i.showOffer(c, c.Param("secret"))
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, map[string]string{"c_nonce": nonce})
+	unstored(c)
+	return answer(c, http.StatusOK, shown.offer(i.at(draft13Path)))
 }
 
-func (i *Issuer) postCredential(c *gin.Context) error {
-	grant, err := i.Config.Grant(c, c.Request)
-	if err != nil {
-		return refuse(c, unauthorized(c.Request, err))
-	}
-	var request CredentialRequest
-	if err := readJSON(c, &request, errRequest); err != nil {
-		return refuse(c, err)
-	}
-	issued, err := i.Issue(c, grant, request)
-	if err != nil {
-		return refuse(c, err)
-	}
-	return answer(c, http.StatusOK, map[string]any{
-		"credentials":     []map[string]json.RawMessage{{"credential": issued.Document}},
-		"notification_id": issued.Notification,
-	})
-}
-
-func (i *Issuer) postNotification(c *gin.Context) error {
-	grant, err := i.Config.Grant(c, c.Request)
-	if err != nil {
-		return refuse(c, unauthorized(c.Request, err))
-	}
-	var n struct {
-		ID    string `json:"notification_id"`
-		Event string `json:"event"`
-	}
-	if err := readJSON(c, &n, errNotification); err != nil {
-		return refuse(c, err)
-	}
-	if err := i.Notified(c, grant, n.ID, n.Event); err != nil {
-		return refuse(c, err)
-	}
-	c.Status(http.StatusNoContent)
-	return nil
-}
-
-// readJSON reads one JSON object.
-func readJSON(c *gin.Context, into any, otherwise *fault.Fault) error {
-	kind, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
-	if err != nil || kind != "application/json" {
-		return otherwise.Because(errors.New("the body is not declared as application/json"))
-	}
-	raw, err := io.ReadAll(c.Request.Body)
+// getOfferCode draws the offer for the camera of a wallet on another device.
+func (i *Issuer) getOfferCode(c *gin.Context) error {
+	shown, err := i.showOffer(c, c.Param("secret"))
 	if err != nil {
 		return err
 	}
-	if repeats(raw) {
-		return otherwise.Because(errors.New("a parameter is repeated"))
+	image, err := qr.SVG(shown.link, qr.Medium)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return otherwise.Because(err)
-	}
+	unstored(c)
+	c.Data(http.StatusOK, "image/svg+xml", image)
 	return nil
 }
 
-// repeats tells whether a JSON object names a member twice, of which one reader
-// would take the first and another the last.
-func repeats(raw []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return false
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		name, err := d.Token()
-		key, ok := name.(string)
-		if err != nil || !ok {
-			return false
-		}
-		if seen[key] {
+// wants tells whether an Accept header names one kind before, or without, the other.
+func wants(accept, kind, other string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		switch name, _, _ := mime.ParseMediaType(strings.TrimSpace(part)); name {
+		case kind:
 			return true
-		}
-		seen[key] = true
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
+		case other:
 			return false
 		}
 	}
 	return false
 }
 
-// unauthorized is the answer of RFC 6750 to a request without a good token. One
-// that has none at all is told no error code (3.1).
-func unauthorized(r *http.Request, err error) error {
-	if fault.Of(err).Kind == fault.Internal || fault.Of(err).Kind == fault.Busy {
+// postNonce gives a nonce to anybody, and what the next proof of DPoP needs beside.
+func (i *Issuer) postNonce(c *gin.Context) error {
+	nonce, err := i.Nonce()
+	if err != nil {
 		return err
 	}
-	f := fault.New(fault.Unauthenticated, "The access token is missing, expired or unknown. Get a new one.").Because(err)
-	if r.Header.Get("Authorization") == "" {
-		return f.Named("")
-	}
-	return f.Named("invalid_token")
-}
-
-// refuse answers with an error in the form of OAuth and OpenID4VCI. What is
-// nobody's fault but ours is left to the router.
-func refuse(c *gin.Context, err error) error {
-	f := fault.Of(err)
-	status := http.StatusBadRequest
-	switch f.Kind {
-	case fault.Unauthenticated, fault.Denied:
-		if f.Code == errDenied.Code {
-			break
-		}
-		status = web.Status(f)
-		challenge := "Bearer"
-		if f.Code != "" {
-			challenge += ` error="` + f.Code + `"`
-		}
-		c.Header("WWW-Authenticate", challenge)
-		if f.Code == "" {
-			c.Status(status)
-			return nil
-		}
-	case fault.Invalid:
-	default:
-		return err
-	}
-	return answer(c, status, map[string]string{"error": f.Code, "error_description": f.Sentence})
+	unstored(c)
+	c.Header("DPoP-Nonce", i.Tokens.Nonce())
+	return answer(c, http.StatusOK, map[string]string{"c_nonce": nonce})
 }

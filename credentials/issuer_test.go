@@ -14,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
@@ -36,11 +38,12 @@ type house struct {
 	person   uuid.UUID
 	uin      registry.UIN
 	url      string
-	wallet   string // client id of a wallet
+	wallet   string    // client id of a wallet
+	officer  uuid.UUID // who is let in as one
 
 	mu     sync.Mutex
 	late   time.Duration
-	grants map[string]auth.Grant // by access token
+	tokens map[string]auth.Token // by access token
 	sent   []notify.Message
 }
 
@@ -62,15 +65,15 @@ func (h *house) now() time.Time {
 
 func (h *house) wait(d time.Duration) { h.mu.Lock(); defer h.mu.Unlock(); h.late += d }
 
-// grant finds an access token: one that a test made up, or the provider's.
-func (h *house) grant(ctx context.Context, r *http.Request) (auth.Grant, error) {
+// judged finds an access token: one that a test made up, or the provider's.
+func (h *house) judged(ctx context.Context, r *http.Request) (auth.Token, error) {
 	h.mu.Lock()
-	g, ok := h.grants[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	made, ok := h.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	h.mu.Unlock()
 	if ok {
-		return g, nil
+		return made, nil
 	}
-	return h.provider.Grant(ctx, r)
+	return h.provider.Token(ctx, r)
 }
 
 func (h *house) queue(_ context.Context, _ pgx.Tx, m notify.Message) error {
@@ -94,7 +97,7 @@ func newHouse(t *testing.T) *house {
 	must(t, err)
 	ring, err := keys.Open(t.Context(), pool, root)
 	must(t, err)
-	h := &house{grants: map[string]auth.Grant{}}
+	h := &house{tokens: map[string]auth.Token{}, officer: uuid.New()}
 	var handler http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
@@ -108,9 +111,14 @@ func newHouse(t *testing.T) *house {
 	must(t, err)
 	lists, err := status.New(status.Config{Pool: pool, Ring: ring, Issuer: at, Now: h.now})
 	must(t, err)
-	h.Issuer, err = New(Config{Pool: pool, Ring: ring, Registry: people, Desk: h.desk, Status: lists, Grant: h.grant, Notify: h.queue, Offers: func(notify.Channel) bool { return true }, Issuer: at, Now: h.now})
+	certificates, err := chain.Open(t.Context(), chain.Config{Pool: pool, Ring: ring, Issuer: at, Country: "XX", Now: h.now})
+	must(t, err)
+	h.Issuer, err = New(Config{Chain: certificates, Pool: pool, Ring: ring, Registry: people, Desk: h.desk, Status: lists, Draft13: true, Officer: func(*gin.Context) uuid.UUID { return h.officer }, Attesters: makers(t),
+		Tokens: Tokens{Token: h.judged, Challenge: func(c *gin.Context, err error) error { return h.provider.Challenge(c, err) }, Nonce: func() string { return h.provider.Nonce() }}, Notify: h.queue, Offers: func(notify.Channel) bool { return true }, Issuer: at, Now: h.now})
 	must(t, err)
 	r := web.New(web.Config{Public: at, Log: slog.New(slog.DiscardHandler)})
+	r.Guard(web.Operator, func(*gin.Context) error { return nil })
+	r.Guard(web.Administrator, func(*gin.Context) error { return nil })
 	h.Routes(r)
 	lists.Routes(r)
 	h.serveTokens(t, r)
@@ -141,7 +149,7 @@ func (h *house) token(t *testing.T, configurations ...string) string {
 		g, err := h.desk.Vouch(t.Context(), tx, voucher(), h.person, auth.Terms{Configurations: configurations})
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.grants[token] = g
+		h.tokens[token] = auth.Token{Grant: g}
 		return err
 	}))
 	return token
@@ -186,7 +194,7 @@ func requestOf(t *testing.T, proof string) CredentialRequest {
 
 func TestNonceIsSpentOnce(t *testing.T) {
 	h := newHouse(t)
-	g := h.grants[h.token(t, NationalID)]
+	g := h.tokens[h.token(t, NationalID)]
 	request := requestOf(t, h.proofFor(t))
 	var won, lost, odd int
 	var mu sync.Mutex

@@ -1,96 +1,109 @@
 package credentials
 
 import (
-	"github.com/plinth-id/plinth/credentials/vc"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/cryptosigner"
+	"github.com/plinth-id/plinth/credentials/envelope"
+	"github.com/plinth-id/plinth/credentials/proof"
+	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/templates"
 )
 
 // Metadata is what wallets must know of the issuer (OpenID4VCI 1.0, 12.2.4).
-type Metadata struct {
-	Issuer         string                   `json:"credential_issuer"`
-	Credential     string                   `json:"credential_endpoint"`
-	Nonce          string                   `json:"nonce_endpoint"`
-	Notification   string                   `json:"notification_endpoint"`
-	Display        []display                `json:"display"`
-	Configurations map[string]configuration `json:"credential_configurations_supported"`
+func (i *Issuer) Metadata() (map[string]any, error) {
+	published, err := i.messages().Published()
+	if err != nil {
+		return nil, err
+	}
+	m := map[string]any{
+		"credential_issuer":            i.ID(),
+		"credential_endpoint":          i.at("/vci/credential"),
+		"nonce_endpoint":               i.at("/vci/nonce"),
+		"deferred_credential_endpoint": i.at("/vci/deferred"),
+		"notification_endpoint":        i.at("/vci/notification"),
+		"credential_request_encryption": map[string]any{
+			"jwks": published, "enc_values_supported": envelope.Ciphers, "zip_values_supported": envelope.Zips, "encryption_required": i.Encrypted},
+		"credential_response_encryption": map[string]any{
+			"alg_values_supported": envelope.Algorithms, "enc_values_supported": envelope.Ciphers, "zip_values_supported": envelope.Zips, "encryption_required": i.Encrypted},
+		"display": inEveryLanguage("layout.name"),
+	}
+	configurations, batch := map[string]any{}, 0
+	for _, kind := range i.kinds() {
+		configurations[kind.ID] = i.entry(kind)
+		batch = max(batch, kind.BatchSize)
+	}
+	m["credential_configurations_supported"] = configurations
+	if batch > 1 {
+		m["batch_credential_issuance"] = map[string]any{"batch_size": batch}
+	}
+	return m, nil
+}
+
+// entry describes a kind.
+func (i *Issuer) entry(kind Kind) map[string]any {
+	entry := maps.Clone(kind.Metadata)
+	entry["format"], entry["scope"] = kind.Format, kind.Scope
+	if kind.Bound {
+		entry["cryptographic_binding_methods_supported"] = kind.Binding
+		entry["proof_types_supported"] = i.proofTypes(kind)
+	}
+	return entry
+}
+
+func (i *Issuer) proofTypes(kind Kind) map[string]any {
+	of := func(extra map[string]any) map[string]any {
+		extra["proof_signing_alg_values_supported"] = proof.Algorithms
+		if kind.Levels != nil {
+			extra["key_attestations_required"] = kind.Levels
+		}
+		return extra
+	}
+	types := map[string]any{proof.JWT: of(map[string]any{})}
+	if i.Attesters != nil {
+		types[proof.Attestation] = of(map[string]any{})
+	}
+	return types
+}
+
+// signedMetadata is the same as a JWT (12.2.3).
+func (i *Issuer) signedMetadata() ([]byte, error) {
+	m, err := i.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	m["iss"], m["sub"], m["iat"] = i.ID(), i.ID(), i.Now().Unix()
+	did, err := i.DID()
+	if err != nil {
+		return nil, err
+	}
+	key, err := i.Ring.Signer(keys.VCIssuing)
+	if err != nil {
+		return nil, err
+	}
+	options := (&jose.SignerOptions{}).WithType("openidvci-issuer-metadata+jwt").WithHeader("kid", did+"#"+key.ID)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: cryptosigner.Opaque(key.Signer)}, options)
+	if err != nil {
+		return nil, fmt.Errorf("signing the issuer metadata: %w", err)
+	}
+	payload, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return nil, fmt.Errorf("signing the issuer metadata: %w", err)
+	}
+	compact, err := signed.CompactSerialize()
+	return []byte(compact), err
 }
 
 type display struct {
 	Name   string `json:"name"`
 	Locale string `json:"locale"`
-}
-
-type configuration struct {
-	Format     string               `json:"format"`
-	Scope      string               `json:"scope"`
-	Algorithms []string             `json:"credential_signing_alg_values_supported"`
-	Binding    []string             `json:"cryptographic_binding_methods_supported"`
-	Proofs     map[string]proofKind `json:"proof_types_supported"`
-	Metadata   credentialMetadata   `json:"credential_metadata"`
-	Definition definition           `json:"credential_definition"`
-}
-
-type proofKind struct {
-	Algorithms []string `json:"proof_signing_alg_values_supported"`
-}
-
-type credentialMetadata struct {
-	Display []display `json:"display"`
-	Claims  []claim   `json:"claims"`
-}
-
-type claim struct {
-	Path      []string  `json:"path"`
-	Mandatory bool      `json:"mandatory"`
-	Display   []display `json:"display"`
-}
-
-type definition struct {
-	Context []string `json:"@context"`
-	Type    []string `json:"type"`
-}
-
-// NationalID is the identifier of the one credential configuration so far.
-const NationalID = "national_id_ldp_vc"
-
-// Scopes says which scope of an authorization request asks for which
-// configuration: it is the CredentialScopes of oidc.Config.
-func Scopes() map[string]string { return map[string]string{"national_id": NationalID} }
-
-// Metadata describes the issuer.
-func (i *Issuer) Metadata() Metadata {
-	context, _ := vc.IdentityContext(i.ID())
-	algorithms := make([]string, 0, len(proofAlgorithms))
-	for _, a := range proofAlgorithms {
-		algorithms = append(algorithms, string(a))
-	}
-	return Metadata{
-		Issuer:       i.ID(),
-		Credential:   i.at("/vci/credential"),
-		Nonce:        i.at("/vci/nonce"),
-		Notification: i.at("/vci/notification"),
-		Display:      inEveryLanguage("layout.name"),
-		Configurations: map[string]configuration{NationalID: {
-			Format:     "ldp_vc",
-			Scope:      "national_id",
-			Algorithms: []string{"eddsa-rdfc-2022"},
-			Binding:    []string{"did:key", "did:jwk", "jwk"},
-			Proofs:     map[string]proofKind{"jwt": {Algorithms: algorithms}},
-			Definition: definition{Context: []string{vc.ContextV2, context}, Type: []string{vc.TypeCredential, vc.TypeNationalID}},
-			Metadata: credentialMetadata{
-				Display: inEveryLanguage("offer.card"),
-				Claims: []claim{
-					subjectClaim("fullName", true),
-					subjectClaim("birthDate", true),
-					subjectClaim("gender", false),
-				},
-			},
-		}},
-	}
-}
-
-func subjectClaim(name string, mandatory bool) claim {
-	return claim{Path: []string{"credentialSubject", name}, Mandatory: mandatory, Display: inEveryLanguage("verify.claim." + name)}
 }
 
 func inEveryLanguage(key string) []display {

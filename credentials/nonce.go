@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,19 +58,22 @@ func (i *Issuer) checkNonce(nonce string) (time.Time, error) {
 	return expires, nil
 }
 
-// spendNonce takes a nonce out of use, once.
-func (i *Issuer) spendNonce(ctx context.Context, tx pgx.Tx, nonce string) error {
-	expires, err := i.checkNonce(nonce)
-	if err != nil {
-		return err
-	}
-	hash := sha256.Sum256([]byte(nonce))
-	first, err := spendNonce(ctx, tx, hash[:], expires)
-	if err != nil {
-		return err
-	}
-	if !first {
-		return invalidNonce
+// spendNonces takes the nonces of a request out of use, once: all or none.
+func (i *Issuer) spendNonces(ctx context.Context, tx pgx.Tx, nonces []string) error {
+	// In one order always, so that two requests with the same nonces cannot wait for each other.
+	for _, nonce := range slices.Sorted(slices.Values(nonces)) {
+		expires, err := i.checkNonce(nonce)
+		if err != nil {
+			return err
+		}
+		hash := sha256.Sum256([]byte(nonce))
+		first, err := spendNonce(ctx, tx, hash[:], expires)
+		if err != nil {
+			return err
+		}
+		if !first {
+			return invalidNonce
+		}
 	}
 	return nil
 }

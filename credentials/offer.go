@@ -8,29 +8,31 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"html/template"
 	"math/big"
-	"net/url"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/fault"
-	"github.com/plinth-id/plinth/internal/notify"
-	"github.com/plinth-id/plinth/registry"
+	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/registry/auth"
-	"github.com/plinth-id/plinth/templates"
 )
 
 const (
-	offerLife    = 24 * time.Hour
-	offerTries   = 5 // of the transaction code
-	txCodeDigits = 6
+	offerLife   = 24 * time.Hour
+	offerTries  = 5                              // of the transaction code
+	codeLetters = "BCDFGHJKLMNPQRSTVWXZ23456789" // no vowels, so no words, and nothing that is mistaken for another
 )
 
-// GrantType is the grant of the token endpoint that redeems an offer.
-const GrantType = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+// The grants of the token endpoint by which an offer can be taken up.
+const (
+	GrantType  = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+	LoginGrant = "authorization_code"
+)
 
 // What Redeem refuses with: the codes are those of the token endpoint.
 var (
@@ -41,37 +43,96 @@ var (
 // Offer is a credential waiting to be fetched by a wallet.
 type Offer struct {
 	ID      uuid.UUID
-	Link    string // opens a wallet
+	Link    string // opens a wallet, which fetches the offer
+	Value   string // opens a wallet, with the whole offer in it
 	Page    string // the same offer for a browser, or for a wallet that takes addresses
 	TxCode  string // to be told over another channel; empty: none is needed
 	Expires time.Time
 }
 
-// OfferTo says for whom an offer is, and on whose word.
+// OfferTo says for whom an offer is, of what, and on whose word.
 type OfferTo struct {
 	Person  uuid.UUID
 	Voucher auth.Voucher
-	TxCode  bool // whoever redeems must know a code that goes another way
+	Kinds   []string // configuration ids; nil: the national identity card
+	Grants  []string // by which it can be taken up; nil: the pre-authorized code alone
+	TxCode  bool     // whoever redeems must know a code that goes another way
+	Code    CodeForm // of that code
+}
+
+// CodeForm is what a transaction code looks like (4.1.1); the zero one is six digits.
+type CodeForm struct {
+	Mode        string `json:"input_mode,omitempty"` // "numeric" or "text"
+	Length      int    `json:"length,omitempty"`
+	Description string `json:"description,omitempty"` // of where the code came from
+}
+
+// offerShape is what the wallet is told of an offer beside its kinds.
+type offerShape struct {
+	Grants []string  `json:"grants"`
+	Code   *CodeForm `json:"tx_code,omitempty"`
+}
+
+// shape judges what is asked for, and fills in what is usual.
+func (i *Issuer) shape(to *OfferTo) (offerShape, error) {
+	if to.Kinds == nil {
+		to.Kinds = []string{NationalID}
+	}
+	s := offerShape{Grants: to.Grants}
+	if s.Grants == nil {
+		s.Grants = []string{GrantType}
+	}
+	bad := fault.New(fault.Invalid, "This offer cannot be made. Correct the fields that are named.").Named("offer-invalid")
+	for _, id := range to.Kinds {
+		if _, ok := i.kind(id); !ok {
+			bad = bad.At("kinds", "must be configuration ids of the issuer metadata")
+		}
+	}
+	for _, grant := range s.Grants {
+		if grant != GrantType && grant != LoginGrant {
+			bad = bad.At("grants", "must be among "+GrantType+", "+LoginGrant)
+		}
+	}
+	if to.TxCode {
+		f := to.Code
+		if f.Mode == "" {
+			f.Mode = "numeric"
+		}
+		if f.Length == 0 {
+			f.Length = 6
+		}
+		if f.Description == "" {
+			f.Description = "The code that was sent to you in a separate message."
+		}
+		if f.Mode != "numeric" && f.Mode != "text" || f.Length < 4 || f.Length > 12 || utf8.RuneCountInString(f.Description) > 300 {
+			bad = bad.At("tx_code", "has a mode of numeric or text, 4 to 12 characters, and a description of at most 300")
+		}
+		s.Code = &f
+	}
+	if len(bad.Fields) > 0 || len(to.Kinds) == 0 || len(s.Grants) == 0 {
+		return s, bad
+	}
+	return s, nil
 }
 
 // Offer makes an offer. The secrets in it are in the answer only.
 func (i *Issuer) Offer(ctx context.Context, tx pgx.Tx, to OfferTo) (Offer, error) {
-	grant, err := i.Desk.Vouch(ctx, tx, to.Voucher, to.Person, auth.Terms{Configurations: []string{NationalID}})
+	shape, err := i.shape(&to)
+	if err != nil {
+		return Offer{}, err
+	}
+	grant, err := i.Desk.Vouch(ctx, tx, to.Voucher, to.Person, auth.Terms{Configurations: to.Kinds})
+	if err != nil {
+		return Offer{}, err
+	}
+	secret, err := drawSecret()
 	if err != nil {
 		return Offer{}, err
 	}
 	o := Offer{ID: uuid.New(), Expires: i.Now().Add(offerLife)}
-	secret := make([]byte, 32)
-	if _, err := rand.Read(secret); err != nil {
-		return Offer{}, fmt.Errorf("drawing an offer: %w", err)
-	}
-	link := base64.RawURLEncoding.EncodeToString(secret)
-	o.Page = i.at("/vci/offer/" + link)
-	o.Link = walletLink(o.Page)
-	code := i.offerCode(link)
-	row := offerRow{ID: o.ID, Expires: o.Expires}
-	if to.TxCode {
-		if o.TxCode, err = drawDigits(txCodeDigits); err != nil {
+	row := offerRow{ID: o.ID, Expires: o.Expires, Shape: shape}
+	if shape.Code != nil {
+		if o.TxCode, err = drawCode(*shape.Code); err != nil {
 			return Offer{}, err
 		}
 		row.TxCode = i.txCodeTag(o.ID, o.TxCode)
@@ -79,11 +140,16 @@ func (i *Issuer) Offer(ctx context.Context, tx pgx.Tx, to OfferTo) (Offer, error
 	if row.Sealed, err = i.Desk.SealGrant(grant, o.ID[:]); err != nil {
 		return Offer{}, err
 	}
-	if err := insertOffer(ctx, tx, row, hashed(link), hashed(code)); err != nil {
+	shown := i.shown(secret, row, grant)
+	o.Page, o.Link = shown.address, shown.link
+	if o.Value, err = shown.value(i.ID()); err != nil {
+		return Offer{}, err
+	}
+	if err := insertOffer(ctx, tx, row, offerHashes{hashed(secret), hashed(i.offerCode(secret)), hashed(i.offerState(secret))}); err != nil {
 		return Offer{}, err
 	}
 	return o, audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialOffered, Person: to.Person, Actor: actor(grant),
-		Subject: o.ID.String(), Details: map[string]string{"configuration": NationalID}})
+		Subject: o.ID.String(), Details: map[string]string{"configuration": strings.Join(to.Kinds, " ")}})
 }
 
 // offerCode derives the pre-authorized code from the secret of the link, so
@@ -92,8 +158,22 @@ func (i *Issuer) offerCode(link string) string {
 	return base64.RawURLEncoding.EncodeToString(i.Ring.PRF("credential offer code", []byte(link)))
 }
 
+// offerState derives issuer_state likewise.
+func (i *Issuer) offerState(link string) string {
+	return base64.RawURLEncoding.EncodeToString(i.Ring.PRF("credential offer state", []byte(link)))
+}
+
 func (i *Issuer) txCodeTag(offer uuid.UUID, txCode string) []byte {
-	return i.Ring.PRF("credential offer transaction code", offer[:], []byte(txCode))
+	return i.Ring.PRF("credential offer transaction code", offer[:], []byte(strings.ToUpper(txCode)))
+}
+
+// drawSecret draws 256 random bits.
+func drawSecret() (string, error) {
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		return "", fmt.Errorf("drawing a secret: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
 func hashed(secret string) []byte {
@@ -101,12 +181,20 @@ func hashed(secret string) []byte {
 	return sum[:]
 }
 
-func drawDigits(n int64) (string, error) {
-	drawn, err := rand.Int(rand.Reader, new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil))
-	if err != nil {
-		return "", fmt.Errorf("drawing a transaction code: %w", err)
+func drawCode(form CodeForm) (string, error) {
+	letters := "0123456789"
+	if form.Mode == "text" {
+		letters = codeLetters
 	}
-	return fmt.Sprintf("%0*d", int(n), drawn), nil
+	var b strings.Builder
+	for range form.Length {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
+		if err != nil {
+			return "", fmt.Errorf("drawing a transaction code: %w", err)
+		}
+		b.WriteByte(letters[n.Int64()])
+	}
+	return b.String(), nil
 }
 
 // Redeem turns a pre-authorized code into what it stands for, once. It is called
@@ -118,6 +206,9 @@ func (i *Issuer) Redeem(ctx context.Context, tx pgx.Tx, code, txCode string) (au
 	}
 	if err != nil {
 		return auth.Grant{}, err
+	}
+	if !slices.Contains(o.Shape.Grants, GrantType) {
+		return auth.Grant{}, ErrWrongCode
 	}
 	if (o.TxCode != nil) != (txCode != "") {
 		return auth.Grant{}, ErrTxCode
@@ -161,94 +252,32 @@ func (i *Issuer) countTry(ctx context.Context, offer uuid.UUID) (bool, error) {
 	return countTry(ctx, conn, offer, i.Now())
 }
 
-// Enrolled offers the credential to somebody who has just been given a UIN, and
-// sends the offer and its transaction code. It is the Offer of enrol.Config.
-func (i *Issuer) Enrolled(ctx context.Context, tx pgx.Tx, person, application uuid.UUID) error {
-	who, err := i.Registry.Read(ctx, tx, person)
-	if err != nil {
-		return err
-	}
-	first, second := i.channels(who)
-	if first.To == "" {
-		return nil // nobody would ever see the offer
-	}
-	offer, err := i.Offer(ctx, tx, OfferTo{Person: person, TxCode: true,
-		Voucher: auth.Voucher{Reason: "enrolment " + application.String()}})
-	if err != nil {
-		return err
-	}
-	l := languageOf(who)
-	first.Subject, first.Text = l.Must("offer.notice.subject"), l.Must("offer.notice", "Page", offer.Page)
-	second.Subject, second.Text = l.Must("offer.code.subject"), l.Must("offer.code", "Code", offer.TxCode)
-	if err := i.Notify(ctx, tx, first); err != nil {
-		return err
-	}
-	return i.Notify(ctx, tx, second)
-}
-
-// channels chooses how the offer and its code travel: by two ways when the
-// person has two.
-func (i *Issuer) channels(who registry.Identity) (first, second notify.Message) {
-	mail := notify.Message{Channel: notify.Mail, To: who.Email()}
-	sms := notify.Message{Channel: notify.SMS, To: who.Phone()}
-	mails, texts := mail.To != "" && i.Offers(notify.Mail), sms.To != "" && i.Offers(notify.SMS)
-	switch {
-	case mails && texts:
-		return mail, sms
-	case !mails && !texts:
-		return notify.Message{}, notify.Message{}
-	case mails:
-		return mail, mail
-	}
-	return sms, sms
-}
-
-// languageOf is the language that the person prefers, or that of the name.
-func languageOf(who registry.Identity) templates.Language {
-	for _, wish := range append([]string{who.Language()}, who.Languages("fullName")...) {
-		for _, l := range templates.Languages() {
-			if l.Tag == wish {
-				return l
-			}
-		}
-	}
-	return templates.Languages()[0]
-}
-
-// shownOffer is an offer as it is shown to a wallet or a browser.
-type shownOffer struct {
-	offer  map[string]any
-	link   template.URL
-	page   string
-	txCode bool
-}
-
-// showOffer finds the offer whose link holds this secret.
-func (i *Issuer) showOffer(ctx context.Context, secret string) (shownOffer, error) {
-	o, err := findOfferByLink(ctx, i.Pool, hashed(secret), i.Now())
-	if errors.Is(err, pgx.ErrNoRows) {
-		return shownOffer{}, fault.New(fault.NotFound, "This offer was used, has expired or never existed. Ask for a new one.").Named("offer-gone")
+// Offered tells for whom the offer is that an issuer_state came with. It may have come
+// from anywhere: it says who must log in, and gives nothing.
+func (i *Issuer) Offered(ctx context.Context, db postgres.DB, state string) (uuid.UUID, error) {
+	o, err := findOfferByState(ctx, db, hashed(state), i.Now())
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !slices.Contains(o.Shape.Grants, LoginGrant) {
+		return uuid.Nil, ErrWrongCode
 	}
 	if err != nil {
-		return shownOffer{}, err
+		return uuid.Nil, err
 	}
 	grant, err := i.Desk.OpenGrant(o.Sealed, o.ID[:])
-	if err != nil {
-		return shownOffer{}, err
-	}
-	redeem := map[string]any{"pre-authorized_code": i.offerCode(secret)}
-	if o.TxCode != nil {
-		redeem["tx_code"] = map[string]any{"input_mode": "numeric", "length": txCodeDigits,
-			"description": "The code that was sent to you in a separate message."}
-	}
-	page := i.at("/vci/offer/" + secret)
-	return shownOffer{
-		offer: map[string]any{"credential_issuer": i.ID(), "credential_configuration_ids": grant.Configurations(), "grants": map[string]any{GrantType: redeem}},
-		// The scheme is fixed and the rest is escaped.
-		link: template.URL(walletLink(page)), page: page, txCode: o.TxCode != nil,
-	}, nil
+	return grant.Person(), err
 }
 
-func walletLink(page string) string {
-	return "openid-credential-offer://?credential_offer_uri=" + url.QueryEscape(page)
+// Accepted uses up an offer by the login that it began, in the transaction of that.
+func (i *Issuer) Accepted(ctx context.Context, tx pgx.Tx, state string) error {
+	o, err := findOfferByState(ctx, tx, hashed(state), i.Now())
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrWrongCode
+	}
+	if err != nil {
+		return err
+	}
+	first, err := spendOffer(ctx, tx, o.ID, i.Now())
+	if err == nil && !first {
+		err = ErrWrongCode
+	}
+	return err
 }

@@ -1,65 +1,82 @@
 package credentials
 
 import (
-	"github.com/plinth-id/plinth/credentials/vc"
+	"errors"
+	"time"
+
+	"github.com/plinth-id/plinth/credentials/kind"
+	"github.com/plinth-id/plinth/credentials/scribe"
 	"github.com/plinth-id/plinth/internal/keys"
 )
 
-// DID is the issuer as the signer of documents.
-func (i *Issuer) DID() (string, error) { return vc.DIDWeb(i.ID()) }
+// statement is what is to be signed.
+type statement = scribe.Statement
 
-// DIDDocument publishes the keys that sign, and those that signed before.
-func (i *Issuer) DIDDocument() ([]byte, error) {
-	did, err := i.DID()
-	if err != nil {
+// hand is what documents are signed with now. It is made anew when a key or a
+// certificate changes.
+func (i *Issuer) hand() (*scribe.Hand, error) {
+	s := scribe.Signer{Base: i.ID(), Authority: i.authority(), Country: i.Chain.Country}
+	var err error
+	if s.Ed25519, err = i.Ring.Signer(keys.VCIssuing); err != nil {
 		return nil, err
 	}
-	var list []vc.VerificationKey
-	for _, k := range i.Ring.Verifiers(keys.VCIssuing) {
-		list = append(list, vc.VerificationKey{ID: did + "#" + k.ID, Public: k.Public})
+	if s.P256, err = i.Ring.Signer(keys.VCDocument); err != nil {
+		return nil, err
 	}
-	return vc.DIDDocument(did, list)
+	s.Document, s.Stopped = i.Chain.Signer()
+	if last := i.signing.Load(); last != nil && last.Ed25519.ID == s.Ed25519.ID && last.Stopped == nil && s.Stopped == nil &&
+		last.Document.Chain[0].Equal(s.Document.Chain[0]) {
+		return last, nil
+	}
+	if s.DID, err = i.DID(); err != nil {
+		return nil, err
+	}
+	h, err := scribe.New(s)
+	if err == nil {
+		i.signing.Store(h)
+	}
+	return h, err
 }
 
-// TrustList is the same for verifiers that work without a network.
-func (i *Issuer) TrustList() (vc.TrustList, error) {
-	did, err := i.DID()
-	if err != nil {
-		return vc.TrustList{}, err
+// authority is who issues, in words.
+func (i *Issuer) authority() string {
+	if i.Authority != "" {
+		return i.Authority
 	}
-	issuer := vc.TrustedIssuer{ID: did, Name: i.Config.Issuer.Host}
-	for _, k := range i.Ring.Verifiers(keys.VCIssuing) {
-		multibase, err := vc.Multikey(k.Public)
-		if err != nil {
-			return vc.TrustList{}, err
-		}
-		issuer.Keys = append(issuer.Keys, vc.TrustedKey{ID: did + "#" + k.ID, PublicKeyMultibase: multibase})
-	}
-	return vc.TrustList{Issuers: []vc.TrustedIssuer{issuer}}, nil
+	return i.Config.Issuer.Host
 }
 
-// signVC makes the document for a wallet, or for a printout bound to no key.
-func (i *Issuer) signVC(s statement) ([]byte, error) {
-	did, err := i.DID()
+// until is how long a credential holds that is issued now. An SD-JWT VC holds no
+// longer than its certificate, which is checked whenever it is shown.
+func (i *Issuer) until(k Kind, from time.Time) time.Time {
+	until := from.Add(k.Definition.Life())
+	if k.Format != kind.SDJWT {
+		return until
+	}
+	if signer, err := i.Chain.Signer(); err == nil && signer.Until.Before(until) {
+		return signer.Until.UTC().Truncate(time.Second)
+	}
+	return until
+}
+
+// sign makes one document of a kind, as its format has it in a file.
+func (i *Issuer) sign(k Kind, s statement) ([]byte, error) {
+	h, err := i.hand()
 	if err != nil {
 		return nil, err
 	}
-	context, _ := vc.IdentityContext(i.ID())
-	draft, err := vc.NewDraft(vc.DraftInput{
-		ID: "urn:uuid:" + s.id.String(), Issuer: did, ValidFrom: s.from, ValidUntil: s.until, Subject: s.holder.DID(),
-		Types: []string{vc.TypeNationalID}, Contexts: []string{context}, Claims: claimsOf(s.who),
-		Status: &vc.StatusEntry{Purpose: "revocation", List: s.entry.URL, Index: s.entry.Index},
-	})
-	if err != nil {
-		return nil, err
+	document, err := h.Sign(k, s)
+	if errors.Is(err, kind.ErrMissing) {
+		return nil, errDenied.Because(err)
 	}
-	key, err := i.Ring.Signer(keys.VCIssuing)
-	if err != nil {
-		return nil, err
+	return document, err
+}
+
+// ready refuses, before anything is written down, what cannot be signed now.
+func (i *Issuer) ready(k Kind) error {
+	h, err := i.hand()
+	if err == nil && (k.Format == kind.SDJWT || k.Format == kind.MDoc) {
+		return h.Stopped
 	}
-	signed, err := draft.Sign(key.Signer, did+"#"+key.ID, s.from)
-	if err != nil {
-		return nil, err
-	}
-	return signed.JSON(), nil
+	return err
 }

@@ -14,11 +14,15 @@ type offerRow struct {
 	TxCode  []byte
 	Sealed  []byte
 	Expires time.Time
+	Shape   offerShape
 }
 
-func insertOffer(ctx context.Context, db postgres.DB, o offerRow, link, code []byte) error {
-	_, err := db.Exec(ctx, `INSERT INTO credential_offer (id, link_hash, code_hash, tx_code, sealed, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`, o.ID, link, code, o.TxCode, o.Sealed, o.Expires)
+// offerHashes are what an offer is found by.
+type offerHashes struct{ link, code, state []byte }
+
+func insertOffer(ctx context.Context, db postgres.DB, o offerRow, by offerHashes) error {
+	_, err := db.Exec(ctx, `INSERT INTO credential_offer (id, link_hash, code_hash, state_hash, tx_code, sealed, expires_at, shape)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, o.ID, by.link, by.code, by.state, o.TxCode, o.Sealed, o.Expires, o.Shape)
 	if err != nil {
 		return fmt.Errorf("storing an offer: %w", err)
 	}
@@ -26,23 +30,26 @@ func insertOffer(ctx context.Context, db postgres.DB, o offerRow, link, code []b
 }
 
 // findOffer finds an offer that can still be redeemed; pgx.ErrNoRows otherwise.
-func findOffer(ctx context.Context, db postgres.DB, code []byte, now time.Time) (o offerRow, err error) {
-	err = db.QueryRow(ctx, `SELECT id, tx_code, sealed, expires_at FROM credential_offer
-		WHERE code_hash = $1 AND spent_at IS NULL AND expires_at > $2 AND tries < $3`, code, now, offerTries).
-		Scan(&o.ID, &o.TxCode, &o.Sealed, &o.Expires)
-	if err != nil {
-		return o, fmt.Errorf("finding an offer by its code: %w", err)
-	}
-	return o, nil
+func findOffer(ctx context.Context, db postgres.DB, code []byte, now time.Time) (offerRow, error) {
+	return offerBy(ctx, db, "code_hash", code, now)
 }
 
 // findOfferByLink finds an offer to show it; pgx.ErrNoRows when it is of no more use.
-func findOfferByLink(ctx context.Context, db postgres.DB, link []byte, now time.Time) (o offerRow, err error) {
-	err = db.QueryRow(ctx, `SELECT id, tx_code, sealed, expires_at FROM credential_offer
-		WHERE link_hash = $1 AND spent_at IS NULL AND expires_at > $2 AND tries < $3`, link, now, offerTries).
-		Scan(&o.ID, &o.TxCode, &o.Sealed, &o.Expires)
+func findOfferByLink(ctx context.Context, db postgres.DB, link []byte, now time.Time) (offerRow, error) {
+	return offerBy(ctx, db, "link_hash", link, now)
+}
+
+// findOfferByState finds the offer that a login began with; pgx.ErrNoRows when it is of no more use.
+func findOfferByState(ctx context.Context, db postgres.DB, state []byte, now time.Time) (offerRow, error) {
+	return offerBy(ctx, db, "state_hash", state, now)
+}
+
+func offerBy(ctx context.Context, db postgres.DB, column string, hash []byte, now time.Time) (o offerRow, err error) {
+	err = db.QueryRow(ctx, `SELECT id, tx_code, sealed, expires_at, shape FROM credential_offer
+		WHERE `+column+` = $1 AND spent_at IS NULL AND expires_at > $2 AND tries < $3`, hash, now, offerTries).
+		Scan(&o.ID, &o.TxCode, &o.Sealed, &o.Expires, &o.Shape)
 	if err != nil {
-		return o, fmt.Errorf("finding an offer by its link: %w", err)
+		return o, fmt.Errorf("finding an offer by its %s: %w", column, err)
 	}
 	return o, nil
 }
@@ -89,37 +96,49 @@ func sweepOffers(ctx context.Context, db postgres.DB, now time.Time) error {
 	return nil
 }
 
-type issuanceRow struct {
-	ID            uuid.UUID
-	Configuration string
-	PersonLookup  []byte
-	PersonSealed  []byte
-	Holder        []byte
-	List          int64
-	Index         int
-	Notification  []byte
-	Intended      time.Time
-	Expires       time.Time
+// issuanceRows are the lines of one issuance, column by column: what differs between
+// them is a list.
+type issuanceRows struct {
+	Issuance     uuid.UUID
+	PersonLookup []byte
+	Notification []byte
+	Intended     time.Time
+
+	ID            []uuid.UUID
+	Configuration []string
+	Version       []int32
+	PersonSealed  [][]byte
+	Holder        [][]byte
+	List          []int64
+	Index         []int32
+	Expires       []time.Time
 }
 
-func insertIssuance(ctx context.Context, db postgres.DB, r issuanceRow) error {
-	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (id, state, configuration, person_lookup, person_sealed,
-			holder, status_list, status_index, notification, intended_at, expires_at)
-		VALUES ($1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Configuration, r.PersonLookup, r.PersonSealed,
-		r.Holder, r.List, r.Index, r.Notification, r.Intended, r.Expires)
+func (r *issuanceRows) add(a artefact, sealed []byte) {
+	r.ID, r.Configuration, r.Version = append(r.ID, a.ID), append(r.Configuration, a.kind.ID), append(r.Version, int32(a.kind.Version))
+	r.PersonSealed, r.Holder = append(r.PersonSealed, sealed), append(r.Holder, a.Holder.Thumbprint())
+	r.List, r.Index, r.Expires = append(r.List, a.Entry.List), append(r.Index, int32(a.Entry.Index)), append(r.Expires, a.Until)
+}
+
+func insertIssuances(ctx context.Context, db postgres.DB, r issuanceRows) error {
+	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (issuance, state, person_lookup, notification, intended_at,
+			id, configuration, version, person_sealed, holder, status_list, status_index, expires_at)
+		SELECT $1, 'intended', $2, $3, $4, * FROM unnest($5::uuid[], $6::text[], $7::int[], $8::bytea[], $9::bytea[], $10::bigint[], $11::int[], $12::timestamptz[])`,
+		r.Issuance, r.PersonLookup, r.Notification, r.Intended, r.ID, r.Configuration, r.Version, r.PersonSealed, r.Holder, r.List, r.Index, r.Expires)
 	if err != nil {
-		return fmt.Errorf("recording the intent to issue %s: %w", r.ID, err)
+		return fmt.Errorf("recording the intent to issue %s: %w", r.Issuance, err)
 	}
 	return nil
 }
 
-func markIssued(ctx context.Context, db postgres.DB, id uuid.UUID, digest []byte, now time.Time) (bool, error) {
-	tag, err := db.Exec(ctx, `UPDATE credential_issuance SET state = 'issued', digest = $2, issued_at = $3
-		WHERE id = $1 AND state = 'intended'`, id, digest, now)
+// markIssued records what was signed; false when any of it was recorded before.
+func markIssued(ctx context.Context, db postgres.DB, ids []uuid.UUID, digests [][]byte, now time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `UPDATE credential_issuance c SET state = 'issued', digest = d.digest, issued_at = $3
+		FROM unnest($1::uuid[], $2::bytea[]) AS d (id, digest) WHERE c.id = d.id AND c.state = 'intended'`, ids, digests, now)
 	if err != nil {
-		return false, fmt.Errorf("recording that %s was issued: %w", id, err)
+		return false, fmt.Errorf("recording that %s was issued: %w", ids[0], err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return tag.RowsAffected() == int64(len(ids)), nil
 }
 
 // personOf is the lookup value of the person whom an issuance is about;
@@ -132,33 +151,6 @@ func personOf(ctx context.Context, db postgres.DB, id uuid.UUID) (sealed []byte,
 	return sealed, nil
 }
 
-// placeOf is where the status of an issuance is published.
-func placeOf(ctx context.Context, db postgres.DB, id uuid.UUID) (list int64, index int, err error) {
-	err = db.QueryRow(ctx, `SELECT status_list, status_index FROM credential_issuance WHERE id = $1`, id).Scan(&list, &index)
-	if err != nil {
-		return 0, 0, fmt.Errorf("finding issuance %s: %w", id, err)
-	}
-	return list, index, nil
-}
-
-// issuancesOf lists what was issued, or intended, to a person.
-func issuancesOf(ctx context.Context, db postgres.DB, person [][]byte) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, `SELECT id FROM credential_issuance WHERE person_lookup = ANY ($1)`, person)
-	if err != nil {
-		return nil, fmt.Errorf("finding the credentials of a person: %w", err)
-	}
-	defer rows.Close()
-	var all []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("finding the credentials of a person: %w", err)
-		}
-		all = append(all, id)
-	}
-	return all, rows.Err()
-}
-
 // notified records what a wallet did with a credential. The first word counts,
 // except that a wallet may delete later what it accepted.
 func notified(ctx context.Context, db postgres.DB, notification []byte, person [][]byte, outcome string) (bool, error) {
@@ -168,5 +160,5 @@ func notified(ctx context.Context, db postgres.DB, notification []byte, person [
 	if err != nil {
 		return false, fmt.Errorf("recording a notification: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return tag.RowsAffected() > 0, nil
 }

@@ -42,7 +42,7 @@ func (p *Provider) own() client {
 	for _, l := range templates.Languages() {
 		names[l.BCP47] = l.Service()
 	}
-	return client{partner.Client{ID: accountClient, Names: names, Kept: partner.Kept{Name: templates.Languages()[0].Service(), Profile: partner.OIDC, RedirectURIs: []string{p.at(accountPath)}}}}
+	return client{Client: partner.Client{ID: accountClient, Names: names, Kept: partner.Kept{Name: templates.Languages()[0].Service(), Profile: partner.OIDC, RedirectURIs: []string{p.at(accountPath)}}}}
 }
 
 // atHome lets in who is logged in, and asks everybody else to.

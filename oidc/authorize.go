@@ -62,7 +62,7 @@ func (p *Provider) authorize(c *gin.Context) error {
 	a, err := p.judge(c, asking, inside)
 	if err == nil {
 		refused := fosite.ErrInvalidRequest.WithHint("Push the request first (RFC 9126).")
-		if err = p.demand(c, asking, fapi, "pushed requests (RFC 9126)", false, refused); err == nil && asking.RequirePushed {
+		if err = p.demand(c, asking, fapi, "pushed requests (RFC 9126)", false, refused); err == nil && (asking.RequirePushed || p.profiled(a.Configurations, false) != nil) {
 			err = refused
 		}
 	}
@@ -136,6 +136,9 @@ func (p *Provider) enter(c *gin.Context, asking client, a asked, v login.Visit) 
 	}
 	proof := stay.proof
 	if !a.fresh(proof, p.Now()) {
+		proof = auth.Proof{}
+	}
+	if a.Person != uuid.Nil && !proof.Zero() && proof.Person() != a.Person {
 		proof = auth.Proof{}
 	}
 	if !proof.Zero() && a.Subject != "" {

@@ -225,7 +225,7 @@ func TestACredentialScopeGivesAGrantAndNoIDToken(t *testing.T) {
 		req, err := http.NewRequest("GET", w.URL, nil)
 		must(t, err)
 		req.Header.Set("Authorization", "bearer "+got.str("access_token"))
-		grant, err := w.provider.Grant(t.Context(), req)
+		grant, err := w.provider.Token(t.Context(), req)
 		if err != nil || len(grant.Configurations()) != 1 || grant.Configurations()[0] != configuration || grant.Client() != w.rp.id {
 			t.Fatalf("%s: got %v and %v, want a grant for %s", name, grant.Configurations(), err, configuration)
 		}

@@ -29,6 +29,7 @@ var (
 type binding struct {
 	jkt, jti string
 	x5t      string
+	instance string // of a wallet that its maker attests
 }
 
 // bind reads what a request shows. It judges a proof, but does not use it up.
@@ -67,11 +68,11 @@ func (p *Provider) bindable(c client, b binding) (binding, error) {
 	case c.CertificateBound && b.x5t == "":
 		return b, fosite.ErrInvalidRequest.WithHint("Tokens of this client are bound to its certificate: connect to the address in mtls_endpoint_aliases.")
 	case c.CertificateBound:
-		return binding{x5t: b.x5t}, nil
+		return binding{x5t: b.x5t, instance: c.instance}, nil
 	case c.DPoPBound && b.jkt == "":
 		return b, errProof.WithHint("Tokens of this client are bound to a key: send a DPoP header.")
 	}
-	return binding{jkt: b.jkt, jti: b.jti}, nil
+	return binding{jkt: b.jkt, jti: b.jti, instance: c.instance}, nil
 }
 
 // tokenType is how a token that is bound so is used.

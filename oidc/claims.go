@@ -49,7 +49,7 @@ func (p *Provider) mayAsk(registered []string, scope string) bool {
 }
 
 func (p *Provider) knows(scope string) bool {
-	_, credential := p.CredentialScopes[scope]
+	_, credential := p.credentialScopes()[scope]
 	return scope == "openid" || scope == offline || ofScope[scope] != nil || credential || slices.Contains(p.Scopes, scope)
 }
 

@@ -15,7 +15,10 @@ import (
 )
 
 // client shows a client of ours to the OAuth library.
-type client struct{ partner.Client }
+type client struct {
+	partner.Client
+	instance string // thumbprint of the key of this copy of a wallet, which its maker answers for; empty: nobody does
+}
 
 // GetID is the client's id.
 func (c client) GetID() string { return c.ID }
@@ -75,7 +78,7 @@ func (p *Provider) find(ctx context.Context, db postgres.DB, id string) (client,
 	if fault.Is(err, fault.NotFound) || err == nil && found.Disabled {
 		return client{}, errUnknownClient
 	}
-	return client{found}, err
+	return client{Client: found}, err
 }
 
 // storable tells whether a text can be kept by the database at all.

@@ -47,6 +47,10 @@ func (p *Provider) prove(ctx context.Context, r *http.Request, form url.Values) 
 		return nil, fosite.ErrInvalidRequest.WithHint("Authenticate in one way only (RFC 6749 section 2.3).")
 	}
 	switch {
+	case p.isAttested(r) && (header || assertion || secret):
+		return nil, fosite.ErrInvalidRequest.WithHint("Authenticate in one way only (RFC 6749 section 2.3).")
+	case p.isAttested(r):
+		return p.byAttestation(ctx, r, form)
 	case header:
 		return p.byBasic(ctx, r, form)
 	case secret:

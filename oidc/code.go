@@ -65,12 +65,44 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 		}
 		return wrong
 	}
+	if err := g.narrow(ctx, tx, &found, form, b); err != nil {
+		return err
+	}
 	made, err := g.renew(ctx, tx, asking, found, b)
 	if err != nil {
 		return err
 	}
 	sessionOf(r).minted = made
 	return nil
+}
+
+// narrow writes down what the token request adds to a grant: fewer details than were
+// allowed, and the keys to which what comes of it is bound from now on.
+func (g codeGrant) narrow(ctx context.Context, tx pgx.Tx, found *stored, form url.Values, b binding) error {
+	f := found.Facts
+	details, err := g.details(form.Get("authorization_details"))
+	if err != nil {
+		return err
+	}
+	for _, d := range details {
+		if !slices.ContainsFunc(f.Details, func(allowed detail) bool {
+			return d.Type == credentialDetail && d.Configuration == allowed.Configuration
+		}) {
+			return errDetails
+		}
+	}
+	if details != nil {
+		f.Details = details
+	}
+	if f.Offline && f.JKT == "" {
+		f.JKT = b.jkt
+	}
+	f.Instance = b.instance
+	if f.JKT == found.Facts.JKT && f.Instance == found.Facts.Instance && details == nil {
+		return nil
+	}
+	found.Facts = f
+	return setFacts(ctx, tx, found.ID, f)
 }
 
 var spentPoint = failpoint.Name("oidc/token/code-spent")
@@ -97,6 +129,9 @@ func (f facts) contradicts(form url.Values, b binding) error {
 	}
 	if f.JKT != "" && b.jkt != f.JKT {
 		return errProof.WithHint("The code is for the holder of another key.")
+	}
+	if f.Instance != b.instance && f.Instance != "" {
+		return fosite.ErrInvalidGrant.WithHint("The code is for another copy of the wallet.")
 	}
 	for _, resource := range form["resource"] {
 		if !slices.Contains(f.Resources, resource) {

@@ -58,12 +58,20 @@ func (p *Provider) details(raw string) ([]detail, error) {
 }
 
 func (p *Provider) scopeOf(configuration string) string {
-	for scope, id := range p.CredentialScopes {
-		if id == configuration {
+	for scope, ids := range p.credentialScopes() {
+		if slices.Contains(ids, configuration) {
 			return scope
 		}
 	}
 	return ""
+}
+
+// credentialScopes are those of now: kinds of credentials come and go.
+func (p *Provider) credentialScopes() map[string][]string {
+	if p.CredentialScopes == nil {
+		return nil
+	}
+	return p.CredentialScopes()
 }
 
 // detail judges what a client asks for by authorization_details. What it may not

@@ -19,7 +19,7 @@ import (
 // Metadata says what works here, and nothing else (OpenID Connect Discovery,
 // RFC 8414, and the standards that add to them).
 func (p *Provider) Metadata() map[string]any {
-	scopes := slices.Concat([]string{"openid", "profile", "email", "phone", "address", offline}, slices.Sorted(maps.Keys(p.CredentialScopes)), p.Scopes)
+	scopes := slices.Concat([]string{"openid", "profile", "email", "phone", "address", offline}, slices.Sorted(maps.Keys(p.credentialScopes())), p.Scopes)
 	claims := append(slices.Clone(about), claimNames()...)
 	for _, name := range claimNames() {
 		if also := companion[name]; also != "" {
@@ -30,7 +30,7 @@ func (p *Provider) Metadata() map[string]any {
 	for _, l := range templates.Languages() {
 		languages = append(languages, l.BCP47)
 	}
-	methods := partner.Methods()
+	methods := slices.DeleteFunc(partner.Methods(), func(m partner.AuthMethod) bool { return m == partner.Attested })
 	m := map[string]any{
 		"issuer":                                p.issuer,
 		"authorization_endpoint":                p.at("/oidc/authorize"),
@@ -98,10 +98,11 @@ func (p *Provider) Metadata() map[string]any {
 		}
 		m["mtls_endpoint_aliases"] = aliases
 	}
+	p.attestedMetadata(m)
 	if p.Redeem != nil {
 		m["pre-authorized_grant_anonymous_access_supported"] = true
 	}
-	if len(p.CredentialScopes) > 0 {
+	if len(p.credentialScopes()) > 0 {
 		m["authorization_details_types_supported"] = []string{credentialDetail}
 	}
 	return m

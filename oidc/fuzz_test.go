@@ -17,9 +17,9 @@ func FuzzJudge(f *testing.F) {
 	f.Add(good + "&scope=national_id&authorization_details=%5B%7B%22type%22%3A%22openid_credential%22%2C%22credential_configuration_id%22%3A%22x%22%7D%5D")
 	f.Add(good + "&scope=openid&prompt=none&max_age=0&claims=%7B%22id_token%22%3A%7B%22acr%22%3Anull%2C%22sub%22%3A%7B%22value%22%3A1%7D%7D%7D")
 	f.Add("scope=&response_mode=x&state=%00&code_challenge_method=plain")
-	p := &Provider{Config: Config{CredentialScopes: map[string]string{"national_id": "x"}}}
+	p := &Provider{Config: Config{CredentialScopes: func() map[string][]string { return map[string][]string{"national_id": {"x"}} }}}
 	p.settings = &fosite.Config{ScopeStrategy: p.mayAsk}
-	c := client{partner.Client{ID: "c", Scopes: []string{"openid", "email", "national_id"},
+	c := client{Client: partner.Client{ID: "c", Scopes: []string{"openid", "email", "national_id"},
 		Kept: partner.Kept{Profile: partner.OIDC, RequirePKCE: true, RedirectURIs: []string{"https://rp.example/"}, Claims: []string{"email", "name"}}}}
 	f.Fuzz(func(t *testing.T, query string) {
 		form, err := url.ParseQuery(query)

@@ -173,6 +173,7 @@ type facts struct {
 	Resources []string         `json:"resources,omitempty"`
 	Offline   bool             `json:"offline,omitempty"` // there is a refresh token, and the end of the session does not end it
 	Actor     string           `json:"actor,omitempty"`
+	Instance  string           `json:"instance,omitempty"` // of an attested wallet, for which all that comes of it is
 }
 
 // permit writes down what was allowed, and makes the code that stands for it.
@@ -203,6 +204,9 @@ func (p *Provider) permit(ctx context.Context, m permission) (url.Values, uuid.U
 			if first, err := forget(ctx, tx, m.visit.Kept); err != nil || !first {
 				return orEnded(err)
 			}
+		}
+		if err := p.accept(ctx, tx, a); err != nil {
+			return err
 		}
 		if session, err = p.settleIn(ctx, tx, m); err != nil {
 			return err
@@ -281,5 +285,5 @@ func (p *Provider) codeRow(id uuid.UUID, grant auth.Grant, m permission) (row, e
 	a, ends := m.asked, p.Now().Add(codeLife)
 	return row{id: id, client: grant.Client(), sealed: sealed, code: &ends, expires: ends.Add(tokenLife),
 		facts: facts{Redirect: a.Redirect, Nonce: a.Nonce, Challenge: a.Challenge, JKT: a.JKT, UserInfo: a.UserInfo, IDToken: a.IDToken, Values: a.Values,
-			Verified: a.Verified, Locales: a.Locales, Details: a.Details, Resources: a.Resources, Offline: slices.Contains(a.Scopes, offline)}}, nil
+			Verified: a.Verified, Locales: a.Locales, Details: a.Details, Resources: a.Resources, Offline: slices.Contains(a.Scopes, offline), Instance: a.Instance}}, nil
 }

@@ -62,7 +62,7 @@ const machineLife = 5 * time.Minute
 
 // personal tells a scope that stands for something of a person.
 func (p *Provider) personal(scope string) bool {
-	_, credential := p.CredentialScopes[scope]
+	_, credential := p.credentialScopes()[scope]
 	return scope == "openid" || scope == offline || ofScope[scope] != nil || credential
 }
 

@@ -30,7 +30,7 @@ func (offerGrant) CanSkipClientAuth(context.Context, fosite.AccessRequester) boo
 
 // HandleTokenEndpointRequest redeems the offer.
 func (g offerGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
-	asking, err := g.wallet(ctx, r)
+	asking, err := g.anybody(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -51,9 +51,14 @@ func (g offerGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 			return errDetails
 		}
 	}
-	m := minted{access: access{ID: uuid.New()}, lived: lived{db: tx, grant: grant, facts: facts{Details: details}}}
+	m := minted{access: access{ID: uuid.New()}, lived: lived{db: tx, grant: grant, facts: facts{Details: details, Instance: asking.instance}}}
 	if m.binding, err = g.bindable(asking, sessionOf(r).shown); err != nil {
 		return err
+	}
+	// Only who has the key may come back for more copies.
+	if m.binding.jkt != "" {
+		m.facts.Offline, m.facts.JKT = true, m.binding.jkt
+		m.refresh = g.write(ticket{kind: refreshKind, id: m.access.ID})
 	}
 	if err := g.proveOnce(ctx, m.binding); err != nil {
 		return err
@@ -66,26 +71,6 @@ func (g offerGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 	}
 	sessionOf(r).minted = m
 	return nil
-}
-
-// wallet tells who asks. A client that we know must prove itself even here; to one
-// that we do not know, its name gives nothing.
-func (g offerGrant) wallet(ctx context.Context, r fosite.AccessRequester) (client, error) {
-	if authenticated, ok := r.GetClient().(client); ok {
-		return authenticated, nil
-	}
-	form := r.GetRequestForm()
-	refused := fosite.ErrInvalidClient.WithHint("The client could not be authenticated.")
-	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
-		return client{}, refused
-	}
-	if form.Get("client_id") == "" {
-		return client{}, nil
-	}
-	if _, err := g.find(ctx, txOf(ctx), form.Get("client_id")); known(err) {
-		return client{}, either(err, refused)
-	}
-	return client{}, nil
 }
 
 // redeem asks whoever made the offer. What a refused redemption wrote is undone,
@@ -111,7 +96,11 @@ func (g offerGrant) store(ctx context.Context, tx pgx.Tx, asking client, m minte
 	if err != nil {
 		return err
 	}
-	_, err = insertGrant(ctx, tx, row{id: m.access.ID, client: asking.ID, sealed: sealed, facts: m.facts, expires: time.Unix(m.access.Expires, 0)})
+	expires := time.Unix(m.access.Expires, 0)
+	if m.facts.Offline {
+		expires = g.Now().Add(walletLife)
+	}
+	_, err = insertGrant(ctx, tx, row{id: m.access.ID, client: asking.ID, sealed: sealed, facts: m.facts, expires: expires})
 	return err
 }
 

@@ -53,9 +53,13 @@ func (p *Provider) push(c *gin.Context) error {
 		if err != nil {
 			return settle(err, &refused)
 		}
+		if err := p.profiled(a.Configurations, asking.instance != ""); err != nil {
+			return settle(err, &refused)
+		}
 		if shown.jkt != "" {
 			a.JKT = shown.jkt
 		}
+		a.Instance = asking.instance
 		return p.keep(ctx, tx, uri, a)
 	})
 	if err != nil || refused != nil {

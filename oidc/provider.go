@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/ory/fosite"
 
+	"github.com/plinth-id/plinth/internal/attest"
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
@@ -34,6 +36,8 @@ const (
 	pushedLife  = 90 * time.Second // from the push to the first visit; FAPI 2.0 wants less than 600 s
 	loginLife   = 15 * time.Minute // from the first visit to the last page
 	tokenLife   = 10 * time.Minute
+	bearerLife  = 5 * time.Minute     // of a token for credentials that is bound to nothing
+	walletLife  = 90 * 24 * time.Hour // of what a wallet has of an offer, to fetch more copies by
 	idTokenLife = 10 * time.Minute
 	maxBody     = 64 << 10
 	// proofRemembered is how long a DPoP proof is remembered to be good once.
@@ -51,8 +55,14 @@ type Config struct {
 	Issuer   *url.URL
 	HTTP     *http.Client // to addresses that clients have chosen: key sets, logouts
 
+	Offered   func(ctx context.Context, db postgres.DB, issuerState string) (uuid.UUID, error) // for whom the offer is that a login began with
+	Accepted  func(ctx context.Context, tx pgx.Tx, issuerState string) error                   // uses that offer up
+	HAIP      func(configuration string) bool                                                  // for wallets of that profile alone
+	CNonce    func() (string, time.Duration, error)                                            // for wallets that expect it with the token; nil: none does
+	Attesters *attest.Attesters                                                                // makers of wallets whose word is taken; nil: none
+
 	Redeem           func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error)
-	CredentialScopes map[string]string                                                              // scope → credential_configuration_id
+	CredentialScopes func() map[string][]string                                                     // scope → credential_configuration_ids, as of now; nil: none
 	Scopes           []string                                                                       // of clients for themselves, and of other resources
 	Certificate      func(r *http.Request) *Certificate                                             // of the connection; nil: none
 	MTLS             *url.URL                                                                       // where clients connect with certificates

@@ -33,18 +33,26 @@ func (refreshGrant) CanHandleTokenEndpointRequest(_ context.Context, r fosite.Ac
 	return r.GetGrantTypes().ExactOne(refreshGrantType)
 }
 
-// CanSkipClientAuth is no.
-func (refreshGrant) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
+// CanSkipClientAuth is no, but for a wallet that redeemed an offer without a name: it
+// has the key that its refresh token is bound to.
+func (refreshGrant) CanSkipClientAuth(_ context.Context, r fosite.AccessRequester) bool {
+	form := r.GetRequestForm()
+	return form.Get("client_id") == "" && form.Get("client_secret") == "" && form.Get("client_assertion") == ""
+}
 
 var errRefresh = fosite.ErrInvalidGrant.WithHint("The refresh token is unknown, expired, used or revoked. Ask the person to log in again.")
 
 // HandleTokenEndpointRequest renews.
 func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
-	form, asking, tx := r.GetRequestForm(), r.GetClient().(client), txOf(ctx)
+	form, tx := r.GetRequestForm(), txOf(ctx)
+	asking, err := g.anybody(ctx, r)
+	if err != nil {
+		return err
+	}
 	if form.Get("refresh_token") == "" {
 		return fosite.ErrInvalidRequest.WithHint("Send the refresh_token.")
 	}
-	if !asking.Allows(refreshGrantType) {
+	if asking.ID != "" && !asking.Allows(refreshGrantType) {
 		return fosite.ErrUnauthorizedClient.WithHint("The client was not registered for this grant type.")
 	}
 	b, err := g.holder(ctx, asking, r)
@@ -55,13 +63,12 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 	if !ok {
 		return errRefresh
 	}
+	if err := g.held(ctx, tx, t, asking, b); err != nil {
+		return err
+	}
 	found, err := g.turned(ctx, tx, t, asking)
 	if err != nil {
 		return err
-	}
-	// Nobody but the holder of its key uses the refresh token of a public client (RFC 9449 section 5).
-	if asking.IsPublic() && found.Facts.JKT != "" && found.Facts.JKT != b.jkt {
-		return errProof.WithHint("The refresh token is for the holder of another key.")
 	}
 	m, err := g.renew(ctx, tx, asking, found, b)
 	if err != nil {
@@ -79,6 +86,27 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 		}
 	}
 	sessionOf(r).minted = m
+	return nil
+}
+
+// held refuses who has the refresh token of a public client but not its key (RFC 9449
+// section 5), or is another copy of an attested wallet (Attestation-Based Client
+// Authentication 9.3). It comes first: a thief must not use up what they cannot use.
+func (g refreshGrant) held(ctx context.Context, tx pgx.Tx, t ticket, asking client, b binding) error {
+	if !asking.IsPublic() && asking.ID != "" && asking.instance == "" {
+		return nil
+	}
+	found, err := live(ctx, tx, t.id, g.Now())
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errRefresh
+	case err != nil:
+		return fmt.Errorf("looking up a refresh token: %w", err)
+	case found.Facts.JKT != "" && found.Facts.JKT != b.jkt:
+		return errProof.WithHint("The refresh token is for the holder of another key.")
+	case found.Facts.Instance != b.instance:
+		return fosite.ErrInvalidGrant.WithHint("The refresh token is for another copy of the wallet.")
+	}
 	return nil
 }
 
@@ -138,5 +166,6 @@ func (g refreshGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosit
 	if !g.CanHandleTokenEndpointRequest(ctx, r) {
 		return fosite.ErrUnknownRequest
 	}
-	return g.populate(ctx, r.GetClient().(client), sessionOf(r).minted, w)
+	asking, _ := r.GetClient().(client) // none: a wallet without a name
+	return g.populate(ctx, asking, sessionOf(r).minted, w)
 }

@@ -47,6 +47,8 @@ type asked struct {
 	Person         uuid.UUID         `json:"person,omitzero"`        // this one, or no login
 	Binding        string            `json:"binding,omitempty"`      // what the client says there
 	Notification   string            `json:"notification,omitempty"` // by what the client knows that it is we who tell it
+	IssuerState    string            `json:"issuer_state,omitempty"` // of the credential offer that this began with
+	Instance       string            `json:"instance,omitempty"`     // of the attested wallet that pushed this
 }
 
 const maxParameter = 2048
@@ -82,6 +84,7 @@ func (p *Provider) judge(ctx context.Context, c client, form url.Values) (asked,
 		func() error { return a.prompted(c, form) },
 		func() error { return p.scoped(&a, c, parsed.GetRequestedScopes()) },
 		func() error { return p.detail(&a, c, form.Get("authorization_details")) },
+		func() error { return p.offered(ctx, &a, form.Get("issuer_state")) },
 		func() error { return c.reach(a.Resources) },
 		func() error { return p.claimed(&a, c, form) },
 	} {
@@ -175,7 +178,7 @@ func (p *Provider) mode(ctx context.Context, c client, a *asked, mode string) er
 // scoped takes the scopes that we know. Credentials have scopes of their own.
 func (p *Provider) scoped(a *asked, c client, wished []string) error {
 	for _, scope := range wished {
-		if configuration, ok := p.CredentialScopes[scope]; ok {
+		for _, configuration := range p.credentialScopes()[scope] {
 			a.Configurations = with(a.Configurations, configuration)
 		}
 		if scope == offline && !c.Allows("refresh_token") {

@@ -100,6 +100,14 @@ func one(rows pgx.Rows, _ error) (stored, error) { // CollectExactlyOneRow retur
 const ended = `EXISTS (SELECT FROM oidc_consent c WHERE c.id = g.consent AND c.withdrawn_at IS NOT NULL)
 	OR NOT coalesce((g.facts->>'offline')::boolean, false) AND EXISTS (SELECT FROM oidc_session s WHERE s.id = g.session AND s.ended_at IS NOT NULL)`
 
+// setFacts writes down what a grant has come to.
+func setFacts(ctx context.Context, tx pgx.Tx, id uuid.UUID, f facts) error {
+	if _, err := tx.Exec(ctx, `UPDATE oidc_grant SET facts = $2 WHERE id = $1`, id, f); err != nil {
+		return fmt.Errorf("writing grant %s: %w", id, err)
+	}
+	return nil
+}
+
 // spend takes a code out of use. Of any number of callers one gets the row, the
 // others pgx.ErrNoRows.
 func spend(ctx context.Context, tx pgx.Tx, id uuid.UUID, client string, now time.Time) (stored, error) {

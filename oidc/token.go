@@ -23,8 +23,9 @@ import (
 // tokenSession is what a token request comes to, on its way through the OAuth library.
 type tokenSession struct {
 	fosite.DefaultSession
-	shown  binding // with the request
-	minted minted
+	shown   binding // with the request
+	request *http.Request
+	minted  minted
 }
 
 // Clone gives the same session: ours is never stored.
@@ -66,7 +67,7 @@ func (p *Provider) token(c *gin.Context) error {
 	if err != nil {
 		return refuse(c, err)
 	}
-	s := &tokenSession{shown: shown}
+	s := &tokenSession{shown: shown, request: c.Request}
 	var request fosite.AccessRequester
 	var refused error
 	err = postgres.InTx(c, p.Pool, func(tx pgx.Tx) error {
@@ -136,8 +137,14 @@ func (p *Provider) mint(ctx context.Context, tx pgx.Tx, asking client, m minted)
 	if m.grant.Zero() {
 		return minted{}, errUnproven
 	}
-	now := p.Now()
-	m.access.Client, m.access.Issued, m.access.Expires = asking.ID, now.Unix(), now.Add(tokenLife).Unix()
+	if p.profiled(m.grant.Configurations(), m.binding.instance != "" && m.binding.jkt != "") != nil {
+		return minted{}, fosite.ErrInvalidClient.WithHint("This credential is for wallets that a trusted maker attests, and whose tokens are bound by DPoP.")
+	}
+	now, life := p.Now(), tokenLife
+	if len(m.grant.Configurations()) > 0 && m.binding.jkt == "" && m.binding.x5t == "" {
+		life = bearerLife // OpenID4VCI 1.0, 13.9: what is bound to nothing must be short
+	}
+	m.access.Client, m.access.Issued, m.access.Expires = asking.ID, now.Unix(), now.Add(life).Unix()
 	m.access.JKT, m.access.X5T = m.binding.jkt, m.binding.x5t
 	var err error
 	if m.token, err = p.writeAccess(m.access); err != nil {
@@ -212,6 +219,14 @@ func (p *Provider) populate(ctx context.Context, c client, m minted, w fosite.Ac
 	}
 	if m.refresh != "" {
 		w.SetExtra("refresh_token", m.refresh)
+	}
+	if p.CNonce != nil && len(m.grant.Configurations()) > 0 {
+		nonce, life, err := p.CNonce()
+		if err != nil {
+			return err
+		}
+		w.SetExtra("c_nonce", nonce)
+		w.SetExtra("c_nonce_expires_in", int(life/time.Second))
 	}
 	if m.issued != "" {
 		w.SetExtra("issued_token_type", m.issued)

@@ -235,7 +235,7 @@ func TestOneOfferIsRedeemedOnce(t *testing.T) {
 	req, err := http.NewRequest("GET", w.URL, nil)
 	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+got.str("access_token"))
-	grant, err := w.provider.Grant(t.Context(), req)
+	grant, err := w.provider.Token(t.Context(), req)
 	if err != nil || grant.Person() != w.person || len(grant.Configurations()) != 1 {
 		t.Fatalf("got %v and %v, want the grant for one credential", grant.Configurations(), err)
 	}

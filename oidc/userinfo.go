@@ -31,19 +31,25 @@ var (
 	errNeedNonce = fault.New(fault.Unauthenticated, "Make the DPoP proof again, with the nonce of the DPoP-Nonce header.").Named("use_dpop_nonce")
 )
 
-// Grant tells what the access token of a request stands for. It is what resources
-// ask that we protect; refusals are named as in RFC 6750.
-func (p *Provider) Grant(ctx context.Context, r *http.Request) (auth.Grant, error) {
+// Token tells what the access token of a request stands for, and what was shown with
+// it. It is what resources ask that we protect; refusals are named as in RFC 6750.
+func (p *Provider) Token(ctx context.Context, r *http.Request) (auth.Token, error) {
 	scheme, raw, err := bearer(r)
 	if err != nil {
-		return auth.Grant{}, err
+		return auth.Token{}, err
 	}
 	l, _, err := p.holding(ctx, r, shownToken{scheme, raw})
 	if err != nil {
-		return auth.Grant{}, err
+		return auth.Token{}, err
 	}
-	return l.grant, nil
+	return auth.Token{Grant: l.grant, Named: l.facts.identifiers(), Bound: scheme == "dpop", Genuine: l.facts.Instance != ""}, nil
 }
+
+// Challenge refuses for such a resource.
+func (p *Provider) Challenge(c *gin.Context, err error) error { return p.challenge(c, err) }
+
+// Nonce is for the next proof of DPoP at such a resource.
+func (p *Provider) Nonce() string { return p.proofs.Nonce() }
 
 // Machine tells which client an access token stands for that is for the client's
 // own affairs, and has a scope.

@@ -80,7 +80,7 @@ func TestATokenEndsByTimeAndByItsClient(t *testing.T) {
 	req, err := http.NewRequest("GET", w.URL, nil)
 	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+access)
-	if _, err := w.provider.Grant(t.Context(), req); fault.Of(err).Code != "invalid_token" || !fault.Is(err, fault.Unauthenticated) {
+	if _, err := w.provider.Token(t.Context(), req); fault.Of(err).Code != "invalid_token" || !fault.Is(err, fault.Unauthenticated) {
 		t.Fatalf("got %v, want invalid_token", err)
 	}
 }

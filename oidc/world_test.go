@@ -59,6 +59,7 @@ type world struct {
 	person   uuid.UUID
 	uin      string
 	offers   map[string]string // pre-authorized code → transaction code
+	haip     bool              // the credential is for wallets of that profile
 	rp       rp
 	signals  *signals.Transmitter
 	counter  counter
@@ -116,7 +117,8 @@ func open(t *testing.T) *world {
 		return err
 	}))
 	w.provider, err = oidc.New(oidc.Config{Pool: w.pool, Ring: w.ring, Desk: w.desk, Registry: people, Clients: w.partners.Known, Issuer: issuer, HTTP: http.DefaultClient, Certificate: shownCertificate,
-		Redeem: w.redeem, CredentialScopes: map[string]string{"national_id": configuration}, Scopes: []string{"ssf.manage", "ssf.read"}, Now: w.now, AskWallet: w.counter.ask,
+		Redeem: w.redeem, CredentialScopes: func() map[string][]string { return map[string][]string{"national_id": {configuration}} }, Scopes: []string{"ssf.manage", "ssf.read"}, Now: w.now, AskWallet: w.counter.ask,
+		Attesters: makers(t), HAIP: func(string) bool { return w.haip }, CNonce: func() (string, time.Duration, error) { return "a c_nonce", 5 * time.Minute, nil },
 		Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return w.signals.Emit(ctx, tx, s) }})
 	must(t, err)
 	w.signals, err = signals.New(signals.Config{Pool: w.pool, Ring: w.ring, Provider: w.provider, HTTP: http.DefaultClient, Plain: true, Now: w.now})

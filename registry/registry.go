@@ -65,6 +65,7 @@ const (
 type Change struct {
 	Person uuid.UUID
 	Status Status
+	Fields []string // of the identity schema that were corrected; nil: the status changed
 }
 
 // errUnknown is the one answer for a number that is not there, is mistyped, or
@@ -81,6 +82,15 @@ func (r *Registry) Find(ctx context.Context, db postgres.DB, id string) (uuid.UU
 		return found(findByVID(ctx, db, r.Ring.LookupAll("vid", v.digits)))
 	}
 	return uuid.Nil, errUnknown
+}
+
+// Trace gives the person whose UIN or VID this is, whatever became of the identity:
+// for officers who look after what was issued to it.
+func (r *Registry) Trace(ctx context.Context, db postgres.DB, id string) (uuid.UUID, error) {
+	if u, err := ParseUIN(id); err == nil {
+		return found(traceUIN(ctx, db, r.Ring.LookupAll("uin", u.digits)))
+	}
+	return r.Find(ctx, db, id)
 }
 
 func found(person uuid.UUID, err error) (uuid.UUID, error) {

@@ -141,6 +141,12 @@ func (s *Schema) prepare(wrong *fault.Fault) error {
 // Version names the schema by its contents.
 func (s *Schema) Version() string { return s.version }
 
+// Has tells whether there is a field of this name.
+func (s *Schema) Has(field string) bool {
+	_, ok := s.fields[field]
+	return ok
+}
+
 // Biometrics are the positions that the schema asks for.
 func (s *Schema) Biometrics() []biometrics.Position {
 	var all []biometrics.Position

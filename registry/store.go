@@ -63,6 +63,12 @@ func findByUIN(ctx context.Context, db postgres.DB, lookups [][]byte) (person uu
 	return person, err
 }
 
+// traceUIN is findByUIN for an identity in any status.
+func traceUIN(ctx context.Context, db postgres.DB, lookups [][]byte) (person uuid.UUID, err error) {
+	err = db.QueryRow(ctx, `SELECT person FROM registry_identity WHERE uin_lookup = ANY($1)`, lookups).Scan(&person)
+	return person, err
+}
+
 // uinTaken asks whether a number was ever given out, to whomever.
 func uinTaken(ctx context.Context, db postgres.DB, lookups [][]byte) (taken bool, err error) {
 	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM registry_identity WHERE uin_lookup = ANY($1))`, lookups).Scan(&taken)

@@ -24,6 +24,9 @@ func digest() map[string]string {
 		panic(err)
 	}
 	for _, file := range files {
+		if file.IsDir() {
+			continue
+		}
 		raw, err := fs.ReadFile(static, "static/"+file.Name())
 		if err != nil {
 			panic(err)
@@ -33,6 +36,42 @@ func digest() map[string]string {
 	}
 	return sums
 }
+
+// walletScripts and verifyScripts are the modules of the wallet and of the verifier.
+// They import one another by name, so they are versioned together: their directory has
+// the digest of them all.
+var (
+	walletScripts = scripts("wallet")
+	verifyScripts = scripts("verify")
+	bundles       = map[string]string{"wallet": bundleOf("wallet"), "verify": bundleOf("verify")}
+)
+
+func scripts(dir string) []string {
+	files, err := fs.ReadDir(static, "static/"+dir)
+	if err != nil {
+		panic(err)
+	}
+	var names []string
+	for _, file := range files {
+		names = append(names, file.Name())
+	}
+	return names
+}
+
+func bundleOf(dir string) string {
+	sum := sha256.New()
+	for _, name := range scripts(dir) {
+		raw, err := fs.ReadFile(static, "static/"+dir+"/"+name)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(raw), raw)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6])
+}
+
+// bundled is the address of a directory of modules, with its version.
+func bundled(dir string) string { return "/static/" + dir + "/" + bundles[dir] + "/" }
 
 // asset is the address of a static file, with its version.
 func asset(name string) (string, error) {
@@ -52,6 +91,12 @@ func Static() http.Handler {
 			return
 		}
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		for dir := range bundles {
+			if name, ok := strings.CutPrefix(r.URL.Path, bundled(dir)); ok {
+				r = r.Clone(r.Context())
+				r.URL.Path = "/static/" + dir + "/" + name
+			}
+		}
 		files.ServeHTTP(w, r)
 	})
 }

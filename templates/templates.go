@@ -74,10 +74,11 @@ func functions(l Language) template.FuncMap {
 		"t": func(key string, pairs ...any) (string, error) {
 			return l.spoken(key, l.apart(l.Service()), l.isolated(pairs))
 		},
-		"dress": func() dress { return worn.Load().dresses[l.Tag] },
-		"lang":  func() string { return l.BCP47 },
-		"dir":   func() string { return l.Dir },
-		"asset": asset,
+		"dress":   func() dress { return worn.Load().dresses[l.Tag] },
+		"lang":    func() string { return l.BCP47 },
+		"dir":     func() string { return l.Dir },
+		"asset":   asset,
+		"bundled": bundled,
 		"fielderr": func(errors []FieldError, field string) string {
 			for _, e := range errors {
 				if e.Field == field {

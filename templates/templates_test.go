@@ -18,7 +18,7 @@ var examples = map[string]Page{}
 func example(p Page) Page { examples[p.file()] = p; return p }
 
 var (
-	_ = example(Home{Demo: true, Doors: []string{"verify", "portal", "inbox"}, Issuer: "http://localhost:8080"})
+	_ = example(Home{Demo: true, Doors: []string{"wallet", "verify", "portal", "inbox"}, Issuer: "http://localhost:8080"})
 	_ = example(Problem{Kind: "invalid", Sentence: "Send a picture.", Fields: []FieldError{{"file", "Choose a picture"}}, RequestID: "r-1"})
 	_ = example(Inbox{Messages: []InboxMessage{{Channel: "sms", To: "+1", Text: "<b>", At: time.Unix(0, 0)}, {Channel: "mail", Subject: "s"}}})
 	_ = example(Portal{Problem: "The login was cancelled."})

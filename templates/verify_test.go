@@ -7,11 +7,16 @@ import (
 )
 
 var (
-	_ = example(Verify{Errors: []FieldError{{"file", "Choose a picture."}}})
+	_ = example(Verify{Errors: []FieldError{{"file", "Choose a picture."}}, Asks: []string{"identity", "age"}})
+	_ = example(VerifyAsked{Link: "openid4vp://?client_id=x", Picture: "data:image/gif;base64,R0lGODlhAQABAAAAACw=", Opened: true})
+	_ = example(VerifyAnswer{State: "answered", Credentials: []VerifyResult{{Verdict: "valid", StatusAt: "2030-01-01 12:00 UTC", Claims: []VerifiedLine{{Key: "verify.claim.fullName", Value: "Ada"}},
+		Checks: []VerifyCheck{{"holder", "pass", "holder_proved"}, {"query", "pass", "query_met"}}}}})
+	_ = example(VerifyOffline{})
+	_ = example(VerifyFrame{})
 	_ = example(VerifyResult{Verdict: "valid", Issuer: "did:web:id.example", Expires: "2030-01-01",
 		Claims: []VerifiedLine{{Key: "verify.claim.fullName", Value: "Ada"}, {Name: "other", Value: "<b>"}},
 		Checks: []VerifyCheck{{"signature", "pass", "signature_good"}, {"status", "undetermined", "status_unchecked"}}})
-	_ = example(Offer{Link: "openid-credential-offer://?credential_offer_uri=x", Page: "https://id.example/vci/offer/x", TxCode: true})
+	_ = example(Offer{Link: "openid-credential-offer://?credential_offer_uri=x", Page: "https://id.example/vci/offer/x", Code: "/vci/offer/x/code.svg", Older: "openid-credential-offer://?credential_offer_uri=y", TxCode: true})
 )
 
 func TestOfferLinkOpensAWallet(t *testing.T) {

@@ -1,133 +1,264 @@
 package wallet
 
 import (
-	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"mime"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
 
+	"github.com/gin-gonic/gin"
+
+	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/internal/web"
+	"github.com/plinth-id/plinth/templates"
+	"github.com/plinth-id/plinth/wallet/errand"
 )
 
-// maxAnswer bounds what an issuer may send us.
-const maxAnswer = 2 << 20
+const (
+	maxStep    = 4 << 20 // the cards that might answer a request, with their portraits
+	maxPicture = 5 << 20
+)
 
-var errAnswer = fault.New(fault.Invalid, "The issuer's answer does not follow OpenID4VCI. Tell the issuer.").Named("issuer-answer")
-
-// refused is an error that an issuer answered with.
-type refused struct {
-	Status      int    `json:"-"`
-	Code        string `json:"error"`
-	Description string `json:"error_description"`
-}
-
-func (r refused) Error() string { return fmt.Sprintf("answer %d %s", r.Status, r.Code) }
-
-// address reads a URL to which the wallet may speak: TLS, save on this machine.
-func address(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return nil, fault.New(fault.Invalid, "This is no address of an issuer or offer. Copy the whole link.").Named("bad-address").Because(err)
+// Routes opens the doors of the wallet in a browser.
+func (c *Counter) Routes(r *web.Router) {
+	for _, path := range []string{"", "/receive", "/present", "/back"} {
+		r.Handle(http.MethodGet, "/wallet"+path, web.Anyone, c.page)
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && local(u.Hostname()) {
-		return u, nil
+	r.Handle(http.MethodGet, "/wallet/worker.js", web.Anyone, c.worker)
+	r.Handle(http.MethodGet, "/wallet/manifest.webmanifest", web.Anyone, c.manifest)
+	r.Handle(http.MethodPost, "/wallet/scan", web.Anyone, c.scan, web.MaxBody(maxPicture))
+	r.Handle(http.MethodPost, "/wallet/blob", web.Anyone, step(func(ctx context.Context, in BlobRequest) (BlobAnswer, error) { return c.Blob(ctx, in) }), web.MaxBody(2*maxBlob))
+	for name, take := range map[string]func(*gin.Context) error{
+		"offer": step(c.offer), "accept": step(c.accept), "back": step(c.back), "sign": step(c.sign), "poll": step(c.poll), "more": step(c.more), "forget": step(c.forget),
+		"ask": step(c.ask), "match": step(c.match), "choose": step(c.choose), "answer": step(c.answer), "refuse": step(c.refuse),
+		"bind": step(c.bind), "prove": step(c.prove), "bound": step(c.bound), "link": step(c.link), "allow": step(c.allow), "allowed": step(c.allowed),
+		"picture": step(c.picture), "status": step(c.status),
+	} {
+		r.Handle(http.MethodPost, "/wallet/errand/"+name, web.Anyone, c.counted(take), web.MaxBody(maxStep))
 	}
-	return nil, fault.New(fault.Invalid, "An issuer must be reached over https. Do not use this link.").Named("bad-address")
 }
 
-func local(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// wellKnown inserts a well-known path between host and path of an identifier.
-func wellKnown(identifier *url.URL, name string) string {
-	u := *identifier
-	u.Path, u.RawPath, u.RawQuery = "/.well-known/"+name+strings.TrimSuffix(identifier.Path, "/"), "", ""
-	return u.String()
-}
-
-// get reads a JSON document.
-func (w *Wallet) get(ctx context.Context, from string, into any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
-	if err != nil {
-		return errAnswer.Because(err)
-	}
-	return w.ask(r, "", into)
-}
-
-// postForm sends a form, as OAuth does.
-func (w *Wallet) postForm(ctx context.Context, to string, form url.Values, into any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
-	if err != nil {
-		return errAnswer.Because(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return w.ask(r, "", into)
-}
-
-// postJSON sends a JSON document with an access token; body nil sends nothing.
-func (w *Wallet) postJSON(ctx context.Context, to, token string, body, into any) error {
-	var payload io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
+// counted lets only so many errands run at a time.
+func (c *Counter) counted(take func(*gin.Context) error) func(*gin.Context) error {
+	return func(g *gin.Context) error {
+		leave, err := c.enter()
 		if err != nil {
-			return fmt.Errorf("writing a request: %w", err)
+			return err
 		}
-		payload = bytes.NewReader(raw)
+		defer leave()
+		return take(g)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, payload)
-	if err != nil {
-		return errAnswer.Because(err)
-	}
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	return w.ask(r, token, into)
 }
 
-func (w *Wallet) ask(r *http.Request, token string, into any) error {
-	if _, err := address(r.URL.String()); err != nil {
-		return err
-	}
-	r.Header.Set("Accept", "application/json")
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	answer, err := w.client.Do(r)
-	if err != nil {
-		// The error of the client names the address, which may hold a secret.
-		var failed *url.Error
-		if errors.As(err, &failed) {
-			err = failed.Err
+// step reads what a browser sends, does one thing, and answers.
+func step[In, Out any](do func(context.Context, In) (Out, error)) func(*gin.Context) error {
+	return func(g *gin.Context) error {
+		var in In
+		if g.ContentType() != "application/json" {
+			return errStep.Because(errors.New("no JSON"))
 		}
-		return fault.New(fault.Busy, "The issuer cannot be reached. Check the network and try again.").Named("issuer-unreachable").Because(err)
-	}
-	defer answer.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
-	if err != nil || len(raw) > maxAnswer {
-		return errAnswer.Because(errors.Join(err, errors.New("the answer broke off or is too long")))
-	}
-	if answer.StatusCode/100 != 2 {
-		no := refused{Status: answer.StatusCode}
-		_ = json.Unmarshal(raw, &no) // a proxy on the way may have answered in HTML
-		return no
-	}
-	if into == nil {
+		if err := json.NewDecoder(g.Request.Body).Decode(&in); err != nil {
+			return errStep.Because(errors.New("the JSON cannot be read"))
+		}
+		out, err := do(g.Request.Context(), in)
+		if err != nil {
+			return err
+		}
+		g.JSON(http.StatusOK, out)
 		return nil
 	}
-	if kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
-		return errAnswer.Because(fmt.Errorf("the answer of %s is no JSON", r.URL.Host))
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return errAnswer.Because(err)
-	}
+}
+
+func (c *Counter) page(g *gin.Context) error {
+	return templates.Render(g.Writer, g.Request, http.StatusOK, templates.Wallet{Issuer: c.Issuer})
+}
+
+// worker is the service worker. It must stand below /wallet to serve that page, and
+// browsers ask for it anew at every visit.
+func (c *Counter) worker(g *gin.Context) error {
+	g.Header("Service-Worker-Allowed", "/wallet")
+	g.Header("Cache-Control", "no-cache")
+	g.Data(http.StatusOK, "text/javascript; charset=utf-8", templates.WalletWorker())
 	return nil
+}
+
+func (c *Counter) manifest(g *gin.Context) error {
+	raw, err := templates.WalletManifest(templates.For(g.Request))
+	if err != nil {
+		return err
+	}
+	g.Data(http.StatusOK, "application/manifest+json", raw)
+	return nil
+}
+
+var errPicture = fault.New(fault.Invalid, "No QR code could be found in this picture. Take a sharp, straight picture of the whole code.").Named("no-code")
+
+// scan reads the QR code in a picture, for browsers that cannot.
+func (c *Counter) scan(g *gin.Context) error {
+	raw, err := io.ReadAll(g.Request.Body)
+	if err != nil {
+		return err
+	}
+	text, err := qr.Read(raw)
+	if err != nil {
+		return errPicture.Because(err)
+	}
+	g.JSON(http.StatusOK, gin.H{"text": text})
+	return nil
+}
+
+type pictureIn struct {
+	Text     string          `json:"text,omitempty"`
+	Document json.RawMessage `json:"document,omitempty"`
+}
+
+// picture draws a card as a QR code.
+func (c *Counter) picture(_ context.Context, in pictureIn) (map[string]string, error) {
+	text := in.Text
+	var err error
+	if text == "" {
+		if text, err = qr.EncodeJSON(in.Document); err != nil {
+			return nil, errPicture.Because(err)
+		}
+	}
+	png, err := qr.PNG(text, qr.Low)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "This card is too large for a QR code.").Named("code-large").Because(err)
+	}
+	return map[string]string{"picture": "data:image/png;base64," + base64.StdEncoding.EncodeToString(png)}, nil
+}
+
+// held is what every later step begins with.
+type held struct {
+	State      string            `json:"state"`
+	Signatures [][]byte          `json:"signatures,omitempty"`
+	Keys       []json.RawMessage `json:"keys,omitempty"`
+}
+
+// said is the answer to most steps.
+type said struct {
+	State string `json:"state,omitempty"`
+	errand.Turn
+}
+
+// turned holds an errand for the next step, unless it is over.
+func (c *Counter) turned(kind string, on any, turn errand.Turn, err error) (said, error) {
+	out := said{Turn: turn}
+	if err != nil || turn.Done {
+		return out, err
+	}
+	life := stepLife
+	if turn.Later != nil {
+		life = laterLife
+	}
+	out.State, err = c.hold(kind, on, life)
+	return out, err
+}
+
+type offerIn struct {
+	Link          string `json:"link"`
+	Issuer        string `json:"issuer"`
+	Configuration string `json:"configuration"`
+}
+
+type offerOut struct {
+	State string `json:"state"`
+	errand.Offered
+}
+
+func (c *Counter) offer(ctx context.Context, in offerIn) (offerOut, error) {
+	f, offered, err := c.run.Begin(ctx, errand.Wish{Offer: in.Link, Issuer: in.Issuer, Configuration: in.Configuration})
+	if err != nil {
+		return offerOut{}, err
+	}
+	state, err := c.hold("fetch", f, stepLife)
+	return offerOut{state, offered}, err
+}
+
+type acceptIn struct {
+	held
+	Configuration string `json:"configuration"`
+	TxCode        string `json:"tx_code"`
+}
+
+func (c *Counter) accept(ctx context.Context, in acceptIn) (said, error) {
+	var f errand.Fetch
+	if err := c.resume("fetch", in.State, &f); err != nil {
+		return said{}, err
+	}
+	keys, err := errand.ParseKeys(in.Keys)
+	if err != nil {
+		return said{}, err
+	}
+	client := errand.Client{ID: ClientID, Redirect: c.Issuer + BackPath}
+	turn, err := c.run.Accept(ctx, &f, errand.Acceptance{Configuration: in.Configuration, TxCode: in.TxCode, Keys: keys, Client: client})
+	return c.turned("fetch", &f, turn, err)
+}
+
+type backIn struct {
+	held
+	Query string `json:"query"`
+}
+
+func (c *Counter) back(ctx context.Context, in backIn) (said, error) {
+	var f errand.Fetch
+	if err := c.resume("fetch", in.State, &f); err != nil {
+		return said{}, err
+	}
+	query, err := url.ParseQuery(in.Query)
+	if err != nil {
+		return said{}, errStep
+	}
+	turn, err := c.run.Back(ctx, &f, query)
+	return c.turned("fetch", &f, turn, err)
+}
+
+func (c *Counter) sign(ctx context.Context, in held) (said, error) {
+	var f errand.Fetch
+	if err := c.resume("fetch", in.State, &f); err != nil {
+		return said{}, err
+	}
+	turn, err := c.run.Resume(ctx, &f, in.Signatures)
+	return c.turned("fetch", &f, turn, err)
+}
+
+func (c *Counter) poll(ctx context.Context, in held) (said, error) {
+	var f errand.Fetch
+	if err := c.resume("fetch", in.State, &f); err != nil {
+		return said{}, err
+	}
+	turn, err := c.run.Poll(ctx, &f)
+	return c.turned("fetch", &f, turn, err)
+}
+
+type moreIn struct {
+	held
+	Card errand.Card `json:"card"`
+}
+
+func (c *Counter) more(ctx context.Context, in moreIn) (said, error) {
+	keys, err := errand.ParseKeys(in.Keys)
+	if err != nil {
+		return said{}, err
+	}
+	f, turn, err := c.run.More(ctx, in.Card, keys)
+	return c.turned("fetch", f, turn, err)
+}
+
+type forgetIn struct {
+	held
+	Notice errand.Notice `json:"notice"`
+}
+
+func (c *Counter) forget(ctx context.Context, in forgetIn) (said, error) {
+	keys, err := errand.ParseKeys(in.Keys)
+	if err != nil {
+		return said{}, err
+	}
+	f, turn, err := c.run.Forget(ctx, in.Notice, keys)
+	return c.turned("fetch", f, turn, err)
 }

@@ -6,72 +6,122 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
-	"slices"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
-	"github.com/plinth-id/plinth/credentials/vc"
+
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/errand"
 )
 
-// holderKey is one key of the owner. Every credential gets its own, so that two
+// key is one key of the owner. Every copy of a credential gets its own, so that two
 // of them do not show that they are the same person's.
-type holderKey struct {
-	DID     string `json:"did"`
+type key struct {
 	Private []byte `json:"private"` // PKCS #8
 }
 
-// newKey makes a key of a kind that the issuer takes.
-func newKey(kind configuration) (holderKey, error) {
-	algorithms := kind.Proofs["jwt"].Algorithms
+func newKey(algorithm string) (key, jose.JSONWebKey, error) {
 	var private crypto.Signer
 	var err error
-	switch {
-	case len(kind.Proofs) == 0, slices.Contains(algorithms, string(jose.EdDSA)):
+	if algorithm == string(jose.EdDSA) {
 		_, private, err = ed25519.GenerateKey(rand.Reader)
-	case slices.Contains(algorithms, string(jose.ES256)):
+	} else {
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	default:
-		return holderKey{}, fault.New(fault.Invalid, "This wallet has no key of the kind that the issuer wants.").Named("proof-unsupported")
 	}
 	if err != nil {
-		return holderKey{}, fmt.Errorf("making a key: %w", err)
+		return key{}, jose.JSONWebKey{}, fmt.Errorf("making a key: %w", err)
 	}
 	encoded, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return holderKey{}, fmt.Errorf("making a key: %w", err)
+		return key{}, jose.JSONWebKey{}, fmt.Errorf("making a key: %w", err)
 	}
-	name := vc.DIDKey
-	if len(kind.Binding) > 0 && !slices.Contains(kind.Binding, "did:key") {
-		name = vc.DIDJWK
-	}
-	did, err := name(private.Public())
-	return holderKey{DID: did, Private: encoded}, err
+	return key{Private: encoded}, jose.JSONWebKey{Key: private.Public()}, nil
 }
 
-// sign makes the proof: with the key itself in the header, or its DID.
-func (k holderKey) sign(embedded bool, claims map[string]any) (string, error) {
+// newKeys makes keys and keeps them, before anything is bound to one. The first is for
+// proofs of possession, which are always ES256.
+func (w *Wallet) newKeys(n int, algorithm string) (errand.Keys, error) {
+	keys := make(errand.Keys, n)
+	return keys, w.change(func(c *contents) error {
+		if c.Keys == nil {
+			c.Keys = make(map[string]key)
+		}
+		for i := range keys {
+			made, public, err := newKey(algorithm)
+			if i == 0 {
+				made, public, err = newKey(string(jose.ES256))
+			}
+			if err != nil {
+				return err
+			}
+			keys[i] = public
+			c.Keys[errand.Thumbprint(public)] = made
+		}
+		return nil
+	})
+}
+
+// sign signs what an errand asks for.
+func (c contents) sign(all []errand.Signing) ([][]byte, error) {
+	signatures := make([][]byte, len(all))
+	for i, s := range all {
+		signature, err := c.Keys[s.Key].sign(s.Data)
+		if err != nil {
+			return nil, err
+		}
+		signatures[i] = signature
+	}
+	return signatures, nil
+}
+
+// sign is a signature as JOSE has it.
+func (k key) sign(data []byte) ([]byte, error) {
 	private, err := x509.ParsePKCS8PrivateKey(k.Private)
 	if err != nil {
-		return "", fmt.Errorf("reading a key of the wallet: %w", err)
+		return nil, fault.New(fault.NotFound, "The wallet has no key for this any more.").Named("key-missing").Because(err)
 	}
-	algorithm := jose.EdDSA
-	if _, ok := private.(*ecdsa.PrivateKey); ok {
-		algorithm = jose.ES256
-	}
-	options := (&jose.SignerOptions{EmbedJWK: embedded}).WithType("openid4vci-proof+jwt")
-	if !embedded {
-		name, err := vc.KeyName(k.DID)
+	switch private := private.(type) {
+	case ed25519.PrivateKey:
+		return ed25519.Sign(private, data), nil
+	case *ecdsa.PrivateKey:
+		digest := sha256.Sum256(data)
+		r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])
 		if err != nil {
-			return "", fmt.Errorf("naming a key of the wallet: %w", err)
+			return nil, fmt.Errorf("signing: %w", err)
 		}
-		options = options.WithHeader("kid", name)
+		signature := make([]byte, 64)
+		r.FillBytes(signature[:32])
+		s.FillBytes(signature[32:])
+		return signature, nil
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: private}, options)
-	if err != nil {
-		return "", fmt.Errorf("making a proof: %w", err)
+	return nil, fmt.Errorf("signing: a key of another kind")
+}
+
+// public lists the public keys of the wallet that an errand may use for some cards.
+func (c contents) public(cards []errand.Card) (errand.Keys, error) {
+	var keys errand.Keys
+	for _, one := range cards {
+		for _, copied := range one.Copies {
+			if copied.Key == "" {
+				continue
+			}
+			k, err := c.Keys[copied.Key].public()
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, k)
+		}
 	}
-	return jwt.Signed(signer).Claims(claims).Serialize()
+	return keys, nil
+}
+
+func (k key) public() (jose.JSONWebKey, error) {
+	private, err := x509.ParsePKCS8PrivateKey(k.Private)
+	signer, ok := private.(crypto.Signer)
+	if err != nil || !ok {
+		return jose.JSONWebKey{}, fault.New(fault.NotFound, "The wallet has no key for this any more.").Named("key-missing").Because(err)
+	}
+	return jose.JSONWebKey{Key: signer.Public()}, nil
 }

@@ -89,7 +89,7 @@ func TestJourneyOfALoginWithAWallet(t *testing.T) {
 	must(t, err)
 	binding, err := w.BeginBinding(t.Context(), d.url, who.UIN)
 	must(t, err)
-	must(t, w.Bind(t.Context(), binding, who.UIN, "111111", "A phone"))
+	must(t, w.Bind(t.Context(), binding, "111111", "A phone"))
 	var profile string
 	err = chromedp.Run(chromium(t),
 		chromedp.Navigate(d.url+"/demo/portal"), chromedp.Click(`main form button`),
@@ -108,7 +108,7 @@ func TestJourneyOfALoginWithAWallet(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return w.Answer(ctx, asked, number, []string{"name"})
+			return w.Allow(ctx, asked, number, []string{"name"})
 		}),
 		chromedp.WaitVisible(`form[action="/demo/portal/logout"]`), chromedp.Text(`main`, &profile))
 	if err != nil {

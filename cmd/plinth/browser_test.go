@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -137,4 +138,24 @@ func TestScanInABrowser(t *testing.T) {
 	if !strings.Contains(verdict, d.sheet.People[6].Name) {
 		t.Errorf("got %q, want the name of the holder", verdict)
 	}
+}
+
+// accessible checks the page as it is now by axe-core, where that is installed.
+func accessible(t *testing.T, page string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		axe, err := os.ReadFile("../../bench/axe/node_modules/axe-core/axe.min.js")
+		if os.IsNotExist(err) && os.Getenv("CI") == "" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var found []string
+		err = chromedp.Run(ctx, chromedp.Evaluate(string(axe), nil), chromedp.Evaluate(`axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
+			.then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))`, &found, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+		for _, v := range found {
+			t.Errorf("%s: %s", page, v)
+		}
+		return err
+	})
 }

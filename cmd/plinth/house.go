@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -15,12 +16,15 @@ import (
 	"github.com/plinth-id/plinth/biometrics/evidence"
 	"github.com/plinth-id/plinth/biometrics/gallery"
 	"github.com/plinth-id/plinth/credentials"
+	"github.com/plinth-id/plinth/credentials/chain"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/verifier"
+	"github.com/plinth-id/plinth/credentials/verifier/present"
 	"github.com/plinth-id/plinth/internal/blob"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/notify"
+	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/oidc"
 	"github.com/plinth-id/plinth/oidc/federation"
@@ -31,6 +35,7 @@ import (
 	"github.com/plinth-id/plinth/registry/partner"
 	"github.com/plinth-id/plinth/registry/place"
 	"github.com/plinth-id/plinth/templates"
+	"github.com/plinth-id/plinth/wallet"
 )
 
 // house is everything that serves, standing on the ground.
@@ -43,9 +48,13 @@ type house struct {
 	office     *enrol.Office
 	provider   *oidc.Provider
 	issuer     *credentials.Issuer
+	wallets    *wallet.Counter
 	federation *federation.Federation // nil: none
 	signals    *signals.Transmitter
 	status     *status.Publisher
+	chain      *chain.Keeper
+	checker    *verifier.Verifier
+	counter    *present.Counter
 	router     *web.Router
 	tracer     trace.Tracer                // nil: nobody collects spans
 	flush      func(context.Context) error // sends the last spans
@@ -66,14 +75,14 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err
 	}
-	for _, build := range []func() error{h.buildSender, h.buildDesk, h.buildCredentials, h.buildFederation, h.buildOffice, h.buildRiver, h.buildRouter} {
+	for _, build := range []func() error{h.buildSender, h.buildDesk, func() error { return h.buildChain(ctx) }, h.buildCredentials, h.buildFederation, h.buildVerifier, h.buildWallet, h.buildOffice, h.buildRiver, h.buildRouter} {
 		if err := build(); err != nil {
 			return nil, err
 		}
 	}
 	h.sweeps = []sweep{
 		{"applications", h.office.Recover}, {"sessions", h.places.Sweep}, {"codes", h.desk.Sweep}, {"grants", h.provider.Sweep}, {"signing keys", h.provider.Maintain},
-		{"offers", h.issuer.Sweep}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep},
+		{"offers", h.issuer.Sweep}, {"certificates", h.chain.Maintain}, {"presentations", h.counter.Sweep}, {"signals", h.signals.Sweep}, {"messages", h.sender.Sweep}, {"wallets", h.wallets.Sweep},
 		{"answers", func(ctx context.Context) error { _, err := web.SweepIdempotency(ctx, h.pool); return err }},
 	}
 	if h.federation != nil {
@@ -128,16 +137,22 @@ func (h *house) buildDesk() (err error) {
 }
 
 // machineScopes are those that relying parties have for themselves.
-var machineScopes = []string{"ssf.manage", "ssf.read"}
+var machineScopes = []string{"ssf.manage", "ssf.read", askScope}
 
 // buildCredentials builds the provider and the issuer, each of which asks the
 // other one question: whose token is this, and whose code is this.
 func (h *house) buildCredentials() (err error) {
-	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.partners.Known, Issuer: h.URL,
+	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.client, Issuer: h.URL,
 		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo, Federated: h.federated,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
-		}, CredentialScopes: credentials.Scopes(), Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return h.signals.Emit(ctx, tx, s) }})
+		},
+		Offered: func(ctx context.Context, db postgres.DB, state string) (uuid.UUID, error) {
+			return h.issuer.Offered(ctx, db, state)
+		},
+		Accepted: func(ctx context.Context, tx pgx.Tx, state string) error { return h.issuer.Accepted(ctx, tx, state) },
+		HAIP:     func(configuration string) bool { return h.issuer.HAIP(configuration) }, Attesters: h.Settings.Wallets.Attesters, CNonce: h.cnonce(),
+		CredentialScopes: func() map[string][]string { return h.issuer.Scopes() }, Emit: func(ctx context.Context, tx pgx.Tx, s oidc.Signal) error { return h.signals.Emit(ctx, tx, s) }})
 	if err != nil {
 		return err
 	}
@@ -146,15 +161,24 @@ func (h *house) buildCredentials() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.status, err = status.New(status.Config{Pool: h.pool, Ring: h.ring, Issuer: h.URL}); err != nil {
+	if h.status, err = status.New(status.Config{Pool: h.pool, Ring: h.ring, Issuer: h.URL, Signer: h.statusSigner}); err != nil {
 		return err
 	}
-	h.issuer, err = credentials.New(credentials.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Desk: h.desk, Status: h.status,
-		Grant: h.provider.Grant, Notify: h.sender.Queue, Offers: h.sender.Offers, Issuer: h.URL})
+	h.issuer, err = credentials.New(credentials.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Desk: h.desk, Status: h.status, Chain: h.chain, Authority: h.Issuing.Authority,
+		Tokens: credentials.Tokens{Token: h.provider.Token, Challenge: h.provider.Challenge, Nonce: h.provider.Nonce}, Notify: h.sender.Queue, Offers: h.sender.Offers, Issuer: h.URL,
+		Officer: func(c *gin.Context) uuid.UUID { return place.OfficerFrom(c).ID }, Attesters: h.Settings.Wallets.Attesters, Draft13: h.Settings.Wallets.Draft13, Encrypted: h.Settings.Wallets.Encrypted})
 	if err == nil {
 		h.ground.changed = h.issuer.Changed
 	}
 	return err
+}
+
+// cnonce is what wallets of draft 13 expect with their token; nil when none is served.
+func (h *house) cnonce() func() (string, time.Duration, error) {
+	if !h.Settings.Wallets.Draft13 {
+		return nil
+	}
+	return func() (string, time.Duration, error) { return h.issuer.CNonce() }
 }
 
 func (h *house) buildOffice() error {
@@ -203,10 +227,6 @@ func (h *house) guards() {
 }
 
 func (h *house) buildRouter() error {
-	checker, err := verifier.New(verifier.Config{Trust: h.trusted, Status: h.fetchStatus})
-	if err != nil {
-		return err
-	}
 	h.router = web.New(web.Config{Public: h.URL, Proxies: h.Proxies, ErrorPage: problemPage, Tracer: h.tracer, Again: &web.IdempotencyConfig{Pool: h.pool, PRF: h.ring.PRF,
 		Seal: func(plain, ad []byte) ([]byte, error) { return h.ring.Seal(keys.Sessions, plain, ad) },
 		Open: func(sealed, ad []byte) ([]byte, error) { return h.ring.Open(keys.Sessions, sealed, ad) }}})
@@ -222,7 +242,9 @@ func (h *house) buildRouter() error {
 	}
 	h.issuer.Routes(h.router)
 	h.status.Routes(h.router)
-	checker.Routes(h.router)
+	h.checker.Routes(h.router)
+	h.counter.Routes(h.router)
+	h.wallets.Routes(h.router)
 	return nil
 }
 

@@ -60,9 +60,9 @@ func (h *house) front() http.Handler {
 }
 
 func (h *house) home(c *gin.Context) error {
-	page := templates.Home{Demo: h.demo, Doors: []string{"verify"}, Issuer: h.URL.String()}
+	page := templates.Home{Demo: h.demo, Doors: []string{"wallet", "verify"}, Issuer: h.URL.String()}
 	if h.demo {
-		page.Doors = []string{"portal", "inbox", "verify"}
+		page.Doors = []string{"portal", "wallet", "inbox", "verify"}
 	}
 	return templates.Render(c.Writer, c.Request, http.StatusOK, page)
 }
@@ -95,6 +95,7 @@ func (h *house) numbers() *prometheus.Registry {
 		}
 		return float64(n)
 	})
+	r.MustRegister(h.issuer.Dialects)
 	return r
 }
 

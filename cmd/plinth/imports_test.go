@@ -27,17 +27,22 @@ var mayImport = []struct {
 	{"internal/...", []string{"internal/...", "templates"}},
 	{"templates", nil},
 	{"credentials/vc/...", []string{"credentials/vc/..."}},
-	{"credentials/qr", []string{"credentials/vc"}},
+	{"credentials/qr/...", []string{"credentials/vc/...", "credentials/qr/..."}},
+	{"credentials/card/...", []string{"credentials/qr/...", "credentials/card/..."}},
 	{"biometrics/...", []string{"biometrics/..."}},
 	{"registry", []string{"internal/...", "biometrics/..."}},
 	{"registry/enrol", []string{"internal/...", "templates", "registry", "biometrics/...", "registry/place"}},
 	{"registry/auth", []string{"internal/...", "templates", "registry", "biometrics/...", "registry/partner"}},
 	{"registry/...", []string{"internal/...", "templates", "registry", "biometrics/..."}},
 	{"oidc/...", []string{"internal/...", "templates", "registry", "registry/auth", "registry/partner", "oidc/..."}},
-	{"credentials/verifier", []string{"internal/...", "templates", "credentials/vc", "credentials/qr"}},
+	{"credentials/chain", []string{"internal/...", "credentials/vc/..."}},
+	{"credentials/scribe", []string{"internal/...", "registry", "credentials/..."}},
+	{"credentials/shelf", []string{"internal/...", "credentials/kind"}},
+	{"credentials/kind", []string{"registry", "credentials/vc/...", "credentials/qr"}},
+	{"credentials/verifier/...", []string{"internal/...", "templates", "credentials/vc/...", "credentials/qr/...", "credentials/verifier/..."}},
 	{"credentials", []string{"internal/...", "templates", "registry", "registry/auth", "credentials/..."}},
 	{"credentials/status", []string{"internal/...", "templates", "registry", "registry/auth", "credentials/..."}},
-	{"wallet", []string{"internal/...", "templates", "credentials/vc", "credentials/qr"}},
+	{"wallet/...", []string{"internal/...", "templates", "credentials/vc/...", "credentials/qr/...", "wallet/..."}},
 	{"cmd/plinth/portal", []string{"templates", "internal/web"}},
 	{"cmd/plinth", []string{"..."}},
 }
@@ -45,7 +50,7 @@ var mayImport = []struct {
 // onlyIn confines libraries that would otherwise spread.
 var onlyIn = map[string]string{
 	"github.com/ory/fosite":        "oidc",
-	"github.com/piprate/json-gold": "credentials/vc",
+	"github.com/piprate/json-gold": "credentials/vc/jsonld",
 }
 
 // searchers may compare one person with all: enrolment, an ABIS of its own (which no

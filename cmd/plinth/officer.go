@@ -40,6 +40,13 @@ type officerCommand struct {
 		Applications []string `arg:"" help:"Applications that were laid aside."`
 		Officer      string   `env:"PLINTH_OFFICER" help:"Who decides (name of an administrator); the password is PLINTH_OFFICER_PASSWORD."`
 	} `cmd:"" help:"Put applications that were laid aside back to work."`
+	Credential struct {
+		Waiting struct {
+			Limit int `default:"100" help:"How many at most."`
+		} `cmd:"" help:"List the credentials that wait for an officer's approval."`
+		Approve rulingCommand `cmd:"" help:"Let a credential be issued."`
+		Refuse  rulingCommand `cmd:"" help:"Refuse a credential."`
+	} `cmd:"" help:"Decide about credentials that wait for approval."`
 	Sites struct {
 		Weeks   int    `default:"13" help:"How many weeks back."`
 		Officer string `env:"PLINTH_OFFICER" help:"Who asks (name of an administrator); the password is PLINTH_OFFICER_PASSWORD."`
@@ -73,6 +80,13 @@ func (c *officerCommand) Run(ctx context.Context, settings lazySettings, at chos
 			return c.show(ctx, h)
 		case "sites":
 			return c.sites(ctx, h)
+		case "waiting":
+			all, err := h.issuer.Waiting(ctx, c.Credential.Waiting.Limit)
+			return shown(all, err)
+		case "approve":
+			return c.Credential.Approve.rule(ctx, h, true)
+		case "refuse":
+			return c.Credential.Refuse.rule(ctx, h, false)
 		}
 		return c.adjudicate(ctx, h)
 	})

@@ -42,9 +42,12 @@ type Settings struct {
 	Proxies     []netip.Prefix
 	Policy      *evidence.Policy // nil: none is set
 	MTLS        MTLS
+	Verifier    Verifier
 	Federations *Federations  // nil: none
 	Methods     []auth.Method // by which people log in, in the order of the pages; nil: the usual ones
 	Theme       *templates.Theme
+	Issuing     Issuing
+	Wallets     Wallets
 	Inside      bool // relying parties may live in our own network
 }
 
@@ -162,7 +165,7 @@ var keyList = append([]key{
 		}
 		return nil
 	}},
-}, append(mtlsKeys, federationKey)...)
+}, slices.Concat(mtlsKeys, []key{federationKey}, walletKeys, issuingKeys, verifierKeys)...)
 
 // clientKeys are read by the commands that are a client of a server, and by
 // the crash tests; the server accepts them without using them.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,10 +21,20 @@ type walletCommand struct {
 	File string `help:"The wallet's sealed file; default: wallet.sealed in the data directory." type:"path"`
 
 	Receive struct {
-		Offer  string `arg:"" help:"Credential offer: openid-credential-offer://… or the https link of it."`
+		Offer  string `arg:"" optional:"" help:"Credential offer: openid-credential-offer://… or the https link of it."`
 		TxCode string `help:"Code that came another way, when the offer wants one."`
+		Later  bool   `help:"Ask again for what issuers were to have later."`
+		More   string `help:"Fetch more copies of the credential with this id."`
 	} `cmd:"" help:"Receive a credential that was offered."`
-	List struct{} `cmd:"" help:"List the credentials."`
+	List    struct{} `cmd:"" help:"List the credentials."`
+	Present struct {
+		Request string `arg:"" help:"A verifier's request: openid4vp://… or an https link with client_id and request_uri."`
+		Yes     bool   `help:"Show what is asked for without asking back."`
+		Refuse  bool   `help:"Tell the verifier that you do not want to."`
+	} `cmd:"" help:"Show credentials to a verifier that asks for them."`
+	Delete struct {
+		ID string `arg:"" help:"Which."`
+	} `cmd:"" help:"Delete a credential with its keys, and tell its issuer."`
 	Bind struct {
 		Server string `required:"" help:"The provider, as in https://id.example.org."`
 		Number string `required:"" help:"Your UIN or VID."`
@@ -49,8 +61,11 @@ func (c *walletCommand) Run(ctx context.Context, settings lazySettings, at chose
 	}
 	switch at {
 	case "receive":
-		card, err := w.Receive(ctx, c.Receive.Offer, c.Receive.TxCode)
-		return shown(card, err)
+		return c.receive(ctx, w)
+	case "present":
+		return c.present(ctx, w)
+	case "delete":
+		return shown(map[string]string{"deleted": c.Delete.ID}, w.Delete(ctx, c.Delete.ID))
 	case "bind":
 		return c.bind(ctx, w)
 	case "link":
@@ -60,6 +75,48 @@ func (c *walletCommand) Run(ctx context.Context, settings lazySettings, at chose
 		return shown(cards, err)
 	}
 	return c.show(w)
+}
+
+func (c *walletCommand) receive(ctx context.Context, w *wallet.Wallet) error {
+	switch {
+	case c.Receive.Later:
+		cards, err := w.Later(ctx)
+		return shown(cards, err)
+	case c.Receive.More != "":
+		card, err := w.Refill(ctx, c.Receive.More)
+		return shown(card, err)
+	case c.Receive.Offer == "":
+		return wrongUse{errors.New("give the offer, --later or --more")}
+	}
+	card, err := w.Receive(ctx, c.Receive.Offer, c.Receive.TxCode)
+	return shown(card, err)
+}
+
+// present shows what a verifier asks, and answers it once the owner agrees.
+func (c *walletCommand) present(ctx context.Context, w *wallet.Wallet) error {
+	a, err := w.Ask(ctx, c.Present.Request)
+	if err != nil {
+		return err
+	}
+	if c.Present.Refuse {
+		return shown(map[string]any{"refused": a.Asked.Who}, w.Decline(ctx, a))
+	}
+	choices := a.Usual()
+	if !c.Present.Yes {
+		asked, err := json.MarshalIndent(a, "", "  ")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "%s\n", asked)
+		fmt.Fprintf(os.Stderr, "Show this to %s (%s, %s)? [yes/no] ", a.Asked.Who.Name, a.Asked.Who.Domain, a.Asked.Who.Mark)
+		var said string
+		if _, err := fmt.Fscanln(os.Stdin, &said); err != nil || said != "yes" {
+			_ = w.Decline(ctx, a) // nothing is shown either way
+			return exit(exitNo)
+		}
+	}
+	turn, err := w.Answer(ctx, a, choices)
+	return shown(map[string]any{"who": a.Asked.Who, "shown": turn.Said, "sent": turn.Sent}, err)
 }
 
 // bind has a key bound to its owner.
@@ -74,7 +131,7 @@ func (c *walletCommand) bind(ctx context.Context, w *wallet.Wallet) error {
 			return wrongUse{fmt.Errorf("--code: %w", err)}
 		}
 	}
-	return shown(map[string]string{"bound": b.Server}, w.Bind(ctx, b, c.Bind.Number, c.Bind.Code, c.Bind.Name))
+	return shown(map[string]string{"bound": b.Server}, w.Bind(ctx, b, c.Bind.Code, c.Bind.Name))
 }
 
 // link shows what a login page asks, and answers it once the owner has read its number.
@@ -83,15 +140,16 @@ func (c *walletCommand) link(ctx context.Context, w *wallet.Wallet) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "%s (%s) at %s wants to know: %s; and if you allow it: %s\n", l.Names["en"], l.Client, l.Issuer, strings.Join(l.Essential, ", "), strings.Join(l.Voluntary, ", "))
+	of := l.Link
+	fmt.Fprintf(os.Stderr, "%s (%s) at %s wants to know: %s; and if you allow it: %s\n", of.Names["en"], of.Client, of.Issuer, strings.Join(of.Essential, ", "), strings.Join(of.Voluntary, ", "))
 	if c.Link.Number == "" {
 		fmt.Fprint(os.Stderr, "Number on the login page (nothing: stop): ")
 		if _, err := fmt.Fscanln(os.Stdin, &c.Link.Number); err != nil {
 			return exit(exitNo)
 		}
 	}
-	allowed := append(slices.Clone(l.Essential), c.Link.Allow...)
-	return shown(map[string]any{"client_id": l.Client, "allowed": allowed}, w.Answer(ctx, l, c.Link.Number, allowed))
+	allowed := append(slices.Clone(of.Essential), c.Link.Allow...)
+	return shown(map[string]any{"client_id": of.Client, "allowed": allowed}, w.Allow(ctx, l, c.Link.Number, allowed))
 }
 
 const leastPassphrase = 12

@@ -1,9 +1,6 @@
 package qr
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // alphabet of RFC 9285: what a QR code holds in its alphanumeric mode.
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
@@ -11,18 +8,15 @@ const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 // encode45 writes bytes as base45 (RFC 9285): two bytes in three characters, a
 // last single byte in two.
 func encode45(raw []byte) string {
-	var b strings.Builder
+	b := make([]byte, 0, len(raw)/2*3+2)
 	for ; len(raw) > 1; raw = raw[2:] {
-		n := int(raw[0])<<8 | int(raw[1])
-		b.WriteByte(alphabet[n%45])
-		b.WriteByte(alphabet[n/45%45])
-		b.WriteByte(alphabet[n/45/45])
+		n := uint(raw[0])<<8 | uint(raw[1])
+		b = append(b, alphabet[n%45], alphabet[n/45%45], alphabet[n/45/45])
 	}
 	if len(raw) == 1 {
-		b.WriteByte(alphabet[raw[0]%45])
-		b.WriteByte(alphabet[raw[0]/45])
+		b = append(b, alphabet[raw[0]%45], alphabet[raw[0]/45])
 	}
-	return b.String()
+	return string(b)
 }
 
 // decode45 reads base45. There is one text for any bytes, and only that is taken.
@@ -37,7 +31,7 @@ func decode45(text string) ([]byte, error) {
 	for ; text != ""; text = text[min(3, len(text)):] {
 		n, weight := 0, 1
 		for _, c := range []byte(text[:min(3, len(text))]) {
-			digit := strings.IndexByte(alphabet, c)
+			digit := int(value45[c])
 			if digit < 0 {
 				return nil, fmt.Errorf("%w: not base45: a character", ErrMalformed)
 			}

@@ -50,8 +50,8 @@ func TestTextSurvivesItsImage(t *testing.T) {
 	}
 }
 
-// photographed puts a code off-centre on grey paper with noise, as a JPEG.
-func photographed(t *testing.T, text string) []byte {
+// snapshot puts a code off-centre on grey paper with noise, as a JPEG.
+func snapshot(t *testing.T, text string) []byte {
 	t.Helper()
 	file, err := PNG(text, Medium)
 	if err != nil {
@@ -78,7 +78,7 @@ func photographed(t *testing.T, text string) []byte {
 
 func TestPhotographIsRead(t *testing.T) {
 	text := encode(t)
-	if got, err := Read(photographed(t, text)); err != nil || got != text {
+	if got, err := Read(snapshot(t, text)); err != nil || got != text {
 		t.Errorf("got %q (%v), want %q", got, err, text)
 	}
 }
@@ -265,7 +265,10 @@ func TestJSONSurvivesTheWayOfPixelPass(t *testing.T) {
 	if kind, _ := Detect(encode(t)); kind != KindClaim169 {
 		t.Errorf("got %s, want %s", kind, KindClaim169)
 	}
-	for _, s := range []string{"", "{", "https://example.org", "NCFKVPV0QSIP600GP5L0"} {
+	if kind, got := Detect("NCFKVPV0QSIP600GP5L0"); kind != KindText || string(got) != "hello" {
+		t.Errorf("got %s %s, want %s", kind, got, KindText)
+	}
+	for _, s := range []string{"", "{", "https://example.org", deflate(t, []byte{1, 2, 3}, 6), deflate(t, nil, 6)} {
 		if kind, got := Detect(s); kind != KindUnknown || got != nil {
 			t.Errorf("%q: got %s, want %s", s, kind, KindUnknown)
 		}

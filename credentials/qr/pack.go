@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -43,13 +44,23 @@ func unmarshal(raw []byte, into any) error {
 	return nil
 }
 
+// A deflater is 800 kB, more than all else that a code needs: they are used again.
+var deflaters = sync.Pool{New: func() any { return mustDeflate(zlib.BestCompression) }}
+
+func mustDeflate(level int) *zlib.Writer {
+	w, err := zlib.NewWriterLevel(nil, level)
+	if err != nil {
+		panic(err)
+	}
+	return w
+}
+
 // pack deflates bytes and writes them as the text of a QR code.
 func pack(raw []byte) (string, error) {
 	var b bytes.Buffer
-	w, err := zlib.NewWriterLevel(&b, zlib.BestCompression)
-	if err != nil {
-		return "", err
-	}
+	w := deflaters.Get().(*zlib.Writer)
+	defer deflaters.Put(w)
+	w.Reset(&b)
 	if _, err := w.Write(raw); err != nil {
 		return "", err
 	}
@@ -58,9 +69,19 @@ func pack(raw []byte) (string, error) {
 	}
 	text := encode45(b.Bytes())
 	if len(text) > maxText {
-		return "", fmt.Errorf("%w: %d characters, at most %d", ErrTooLong, len(text), maxText)
+		return "", fmt.Errorf("%w: %d bytes become %d characters, at most %d", ErrTooLong, len(raw), len(text), maxText)
 	}
 	return text, nil
+}
+
+// inflaters are used again as well.
+var inflaters sync.Pool
+
+func inflater(source io.Reader) (io.ReadCloser, error) {
+	if r, ok := inflaters.Get().(io.ReadCloser); ok {
+		return r, r.(zlib.Resetter).Reset(source, nil)
+	}
+	return zlib.NewReader(source)
 }
 
 // unpack is the way back; it stops a bomb at maxInflated.
@@ -70,10 +91,11 @@ func unpack(text string) ([]byte, error) {
 		return nil, err
 	}
 	source := bytes.NewReader(deflated)
-	r, err := zlib.NewReader(source)
+	r, err := inflater(source)
 	if err != nil {
 		return nil, fmt.Errorf("%w: not zlib", ErrMalformed)
 	}
+	defer inflaters.Put(r)
 	raw, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
 	switch {
 	case err != nil:

@@ -17,6 +17,7 @@ const (
 	KindUnknown  Kind = "unknown"
 	KindClaim169 Kind = "claim169"
 	KindPacked   Kind = "packed-json" // JSON in the manner of PixelPass
+	KindText     Kind = "packed-text" // text in the same manner, such as an SD-JWT
 	KindJSON     Kind = "json"
 )
 
@@ -74,8 +75,8 @@ func toCBOR(v any, depth int) (any, error) {
 	return v, nil
 }
 
-// Detect says what a text holds, and gives the JSON document when it is one. Of a
-// claim 169 it looks at the outermost layer only.
+// Detect says what a text holds, and gives the JSON document or the packed text when it
+// is one. Of a claim 169 it looks at the outermost layer only.
 func Detect(text string) (Kind, []byte) {
 	text = strings.TrimPrefix(strings.TrimSpace(text), sharePrefix)
 	if strings.HasPrefix(text, "{") {
@@ -101,7 +102,19 @@ func Detect(text string) (Kind, []byte) {
 	if document, err := toJSON(raw); err == nil && bytes.HasPrefix(document, []byte("{")) {
 		return KindPacked, document
 	}
+	// Encoders differ in whether they put text into CBOR first.
+	var inside string
+	if unmarshal(raw, &inside) == nil {
+		raw = []byte(inside)
+	}
+	if isPrintable(raw) {
+		return KindText, raw
+	}
 	return KindUnknown, nil
+}
+
+func isPrintable(raw []byte) bool {
+	return len(raw) > 0 && utf8.Valid(raw) && !bytes.ContainsFunc(raw, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 // isTagged tells a CWT or COSE message from a JSON document.

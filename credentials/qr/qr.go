@@ -8,7 +8,7 @@ import "errors"
 // What a text or an image can be refused for. The errors of this package wrap one
 // of them and never repeat what the code says.
 var (
-	ErrNotAnImage  = errors.New("qr: not a PNG or JPEG image")
+	ErrNotAnImage  = errors.New("qr: not a PNG, JPEG, WebP or GIF image")
 	ErrNoQR        = errors.New("qr: no QR code can be read in the image")
 	ErrTooLarge    = errors.New("qr: larger than is taken")
 	ErrTooLong     = errors.New("qr: does not fit into a QR code")

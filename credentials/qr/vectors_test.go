@@ -253,7 +253,10 @@ func TestVectorsOfPixelPass(t *testing.T) {
 		want := c.Decoded
 		if text, ok := want.(string); ok {
 			if json.Unmarshal([]byte(text), &want) != nil {
-				continue // text that is not JSON is not carried here
+				if kind != KindText || string(document) != text {
+					t.Errorf("%.40s: got %s %s, want %s", c.Encoded, kind, document, text)
+				}
+				continue
 			}
 		}
 		if want == nil {
@@ -291,11 +294,76 @@ func TestImagesOfInjiVerifyAreRead(t *testing.T) {
 		}
 		kind, document := Detect(f.Text)
 		want := KindPacked
-		if f.Kind == "cbor text string" { // an SD-JWT
-			want = KindUnknown
+		if f.Kind == "cbor text string" {
+			want = KindText
+		}
+		if want == KindText && (strings.Count(string(document), ".") != 2 || !strings.Contains(string(document), "~")) {
+			t.Errorf("%s: got %.40s, want an SD-JWT", f.Fixture, document)
 		}
 		if kind != want || want == KindPacked && !strings.Contains(string(document), `"credentialSubject"`) {
 			t.Errorf("%s: got %s, want %s", f.Fixture, kind, want)
 		}
+	}
+}
+
+func TestBase45VectorsOfTheRFC(t *testing.T) {
+	var pairs []struct{ Text, Base45 string }
+	read(t, &pairs, vectors(t), "pixelpass", "base45-rfc9285.json")
+	for _, p := range pairs {
+		if got := encode45([]byte(p.Text)); got != p.Base45 {
+			t.Errorf("got %q, want %q", got, p.Base45)
+		}
+	}
+}
+
+// TestMappedDataIsNoCredential: the maps that PixelPass makes without a signature are
+// read as JSON where their keys are text, and else as nothing.
+func TestMappedDataIsNoCredential(t *testing.T) {
+	var cases []struct {
+		CBOR string `json:"cbor_hex"`
+	}
+	read(t, &cases, vectors(t), "pixelpass", "mapped-data.json")
+	for _, c := range cases {
+		if c.CBOR == "" {
+			continue
+		}
+		text, err := pack(mustHex(c.CBOR))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, document := Detect(text)
+		var asText map[string]any
+		if unmarshal(mustHex(c.CBOR), &asText) == nil {
+			if kind != KindPacked || !json.Valid(document) {
+				t.Errorf("%.20s: got %s, want %s", c.CBOR, kind, KindPacked)
+			}
+		} else if kind != KindUnknown {
+			t.Errorf("%.20s: got %s, want %s", c.CBOR, kind, KindUnknown)
+		}
+		if _, err := Decode(text); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%.20s as a claim 169: got %v, want %v", c.CBOR, err, ErrMalformed)
+		}
+	}
+}
+
+// TestKeysMeanWhatPixelPassMeans: its table has the names of version 1.1.
+func TestKeysMeanWhatPixelPassMeans(t *testing.T) {
+	var v struct{ Keys map[string]int64 }
+	read(t, &v, vectors(t), "pixelpass", "claim169-key-mapper-0.8.0.json")
+	id, _ := amina()
+	for name, want := range map[string]string{"ID": id.ID, "Version": id.Version, "Full Name": id.FullName, "Middle Name": id.MiddleName, "Date of Birth": id.DateOfBirth,
+		"Address": id.Address, "Email ID": id.Email, "Phone Number": id.Phone, "Nationality": id.Nationality, "Guardian": id.Guardian} {
+		if at := textKeys[v.Keys[name]]; at == nil || *at(&id) != want {
+			t.Errorf("%s is key %d: want %q there", name, v.Keys[name], want)
+		}
+	}
+	for name, want := range map[string]int{"Gender": id.Gender, "Marital Status": id.MaritalStatus, "Binary Image Format": id.PhotoFormat} {
+		if at := numberKeys[v.Keys[name]]; at == nil || *at(&id) != want {
+			t.Errorf("%s is key %d: want %d there", name, v.Keys[name], want)
+		}
+	}
+	if v.Keys["Face"] != KeyFace || v.Keys["Right Thumb"] != firstBio || v.Keys["Voice"] != lastBio || v.Keys["Binary Image"] != keyPhoto ||
+		v.Keys["Best Quality Fingers"] != keyBestFingers || v.Keys["Data"] != bioData || v.Keys["Data sub format"] != bioSubFormat {
+		t.Error("the keys of biometrics differ")
 	}
 }

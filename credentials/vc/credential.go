@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/plinth-id/plinth/credentials/vc/jsonld"
 )
 
 // Credential is what a verified credential says.
@@ -16,75 +18,135 @@ type Credential struct {
 	ValidUntil time.Time // zero: for ever
 	Subject    string    // the holder's identifier; may be empty
 	Claims     map[string]any
+	Subjects   []Subject // where there are several; Subject and Claims are empty then
 	Status     []StatusEntry
 	Method     string // the key that signed
 	Suite      string
 	Created    time.Time // of the proof; may be zero
 }
 
-// read takes the data model out of a document.
+// Subject is one of several whom a credential is about.
+type Subject struct {
+	ID     string // may be empty
+	Claims map[string]any
+}
+
+// read takes the data model out of a document, and holds it to its rules (Verifiable
+// Credentials Data Model 2.0, section 4; 1.1 where that is the first context).
 func read(doc map[string]any) (Credential, error) {
 	c := Credential{}
 	var err error
 	if c.Types, err = texts(doc["type"]); err != nil || !slices.Contains(c.Types, TypeCredential) {
 		return Credential{}, fmt.Errorf("%w: its type is not %s", ErrMalformed, TypeCredential)
 	}
-	if c.ID, err = optionalText(doc, "id"); err != nil {
+	if c.ID, err = optionalIRI(doc, "id"); err != nil {
 		return Credential{}, err
 	}
-	if c.Issuer, err = readIssuer(doc["issuer"]); err != nil {
+	if c.Issuer, err = readParty(doc["issuer"], "issuer"); err != nil {
 		return Credential{}, err
 	}
-	if c.ValidFrom, err = optionalTime(doc, "validFrom"); err != nil {
+	if c.ValidFrom, c.ValidUntil, err = readPeriod(doc); err != nil {
 		return Credential{}, err
 	}
-	if c.ValidUntil, err = optionalTime(doc, "validUntil"); err != nil {
+	if c.Subjects, err = readSubjects(doc["credentialSubject"]); err != nil {
 		return Credential{}, err
 	}
-	subject, ok := doc["credentialSubject"].(map[string]any)
-	if !ok || len(subject) == 0 {
-		return Credential{}, fmt.Errorf("%w: it needs exactly one subject", ErrMalformed)
+	if len(c.Subjects) == 1 {
+		c.Subject, c.Claims, c.Subjects = c.Subjects[0].ID, c.Subjects[0].Claims, nil
 	}
-	if c.Subject, err = optionalText(subject, "id"); err != nil {
+	if c.Status, err = readStatus(doc["credentialStatus"]); err != nil {
 		return Credential{}, err
 	}
-	c.Claims = make(map[string]any, len(subject))
-	for name, value := range subject {
-		if name != "id" {
-			c.Claims[name] = value
-		}
-	}
-	c.Status, err = readStatus(doc["credentialStatus"])
-	return c, err
+	return c, checkMembers(doc)
 }
 
-func readIssuer(v any) (string, error) {
+// readParty reads an issuer or a holder: a name, or an object that has one.
+func readParty(v any, member string) (string, error) {
 	if object, ok := v.(map[string]any); ok {
+		if err := checkNaming(object); err != nil {
+			return "", err
+		}
 		v = object["id"]
 	}
-	issuer, ok := v.(string)
-	if !ok || !absoluteIRI.MatchString(issuer) {
-		return "", fmt.Errorf("%w: the issuer is not an absolute IRI", ErrMalformed)
+	party, ok := v.(string)
+	if !ok || !jsonld.IsIRI(party) {
+		return "", fmt.Errorf("%w: the %s is not an absolute IRI", ErrMalformed, member)
 	}
-	return issuer, nil
+	return party, nil
+}
+
+func isV1(doc map[string]any) bool {
+	listed, ok := doc["@context"].([]any)
+	return doc["@context"] == ContextV1 || ok && len(listed) > 0 && listed[0] == ContextV1
+}
+
+func readPeriod(doc map[string]any) (from, until time.Time, err error) {
+	names := [4]string{"validFrom", "validUntil", "issuanceDate", "expirationDate"}
+	if isV1(doc) {
+		names = [4]string{"issuanceDate", "expirationDate", "validFrom", "validUntil"}
+	}
+	if doc[names[2]] != nil || doc[names[3]] != nil {
+		return from, until, fmt.Errorf("%w: dates of another version of the data model", ErrUnsupported)
+	}
+	if from, err = optionalTime(doc, names[0]); err != nil {
+		return from, until, err
+	}
+	if until, err = optionalTime(doc, names[1]); err != nil {
+		return from, until, err
+	}
+	if !until.IsZero() && until.Before(from) {
+		return from, until, fmt.Errorf("%w: it ends before it begins", ErrMalformed)
+	}
+	return from, until, nil
+}
+
+func readSubjects(v any) ([]Subject, error) {
+	items := listOf(v)
+	if len(items) == 0 {
+		return nil, fmt.Errorf("%w: it is about nobody", ErrMalformed)
+	}
+	all := make([]Subject, len(items))
+	for i, item := range items {
+		object, ok := item.(map[string]any)
+		if !ok || len(object) == 0 {
+			return nil, fmt.Errorf("%w: a subject of whom nothing is said", ErrMalformed)
+		}
+		id, err := optionalIRI(object, "id")
+		if err != nil {
+			return nil, err
+		}
+		all[i] = Subject{ID: id, Claims: make(map[string]any, len(object))}
+		for name, value := range object {
+			if name != "id" {
+				all[i].Claims[name] = value
+			}
+		}
+	}
+	// The claims of one subject in two parts make the same statements; a reader of
+	// either part would miss the other.
+	for i, s := range all {
+		if s.ID != "" && slices.ContainsFunc(all[:i], func(o Subject) bool { return o.ID == s.ID }) {
+			return nil, fmt.Errorf("%w: a subject in two parts", ErrMalformed)
+		}
+	}
+	return all, nil
 }
 
 // readStatus demands every entry whole: one that was cut in two would make the
 // same statements, and its reader would miss a revocation.
 func readStatus(v any) ([]StatusEntry, error) {
-	entries, ok := v.([]any)
-	if !ok && v != nil {
-		entries = []any{v}
-	}
 	var all []StatusEntry
-	for _, item := range entries {
+	for _, item := range listOf(v) {
 		object, _ := item.(map[string]any)
-		kind, ok := object["type"].(string)
-		if !ok {
+		kinds, err := texts(object["type"])
+		if err != nil || len(kinds) == 0 {
 			return nil, fmt.Errorf("%w: a status without a type", ErrMalformed)
 		}
-		entry := StatusEntry{Type: kind}
-		if kind == typeStatus {
+		if _, err := optionalIRI(object, "id"); err != nil {
+			return nil, err
+		}
+		entry := StatusEntry{Type: kinds[0]}
+		if slices.Contains(kinds, typeStatus) {
 			purpose, a := object["statusPurpose"].(string)
 			list, b := object["statusListCredential"].(string)
 			text, c := object["statusListIndex"].(string)
@@ -92,23 +154,29 @@ func readStatus(v any) ([]StatusEntry, error) {
 			if !a || !b || !c || err != nil {
 				return nil, fmt.Errorf("%w: a status that is not whole", ErrMalformed)
 			}
-			entry.Purpose, entry.List, entry.Index = purpose, list, int(index)
+			entry = StatusEntry{Type: typeStatus, Purpose: purpose, List: list, Index: int(index)}
 		}
 		all = append(all, entry)
 	}
 	return all, nil
 }
 
-func texts(v any) ([]string, error) {
-	if s, ok := v.(string); ok {
-		return []string{s}, nil
+// listOf gives one value or several as several.
+func listOf(v any) []any {
+	if items, ok := v.([]any); ok || v == nil {
+		return items
 	}
-	items, ok := v.([]any)
-	if !ok {
+	return []any{v}
+}
+
+func texts(v any) ([]string, error) {
+	items := listOf(v)
+	if items == nil {
 		return nil, fmt.Errorf("%w: text is missing", ErrMalformed)
 	}
 	all := make([]string, len(items))
 	for i, item := range items {
+		var ok bool
 		if all[i], ok = item.(string); !ok {
 			return nil, fmt.Errorf("%w: something other than text", ErrMalformed)
 		}
@@ -122,6 +190,14 @@ func optionalText(doc map[string]any, key string) (string, error) {
 		return "", fmt.Errorf("%w: %s is not text", ErrMalformed, key)
 	}
 	return s, nil
+}
+
+func optionalIRI(doc map[string]any, key string) (string, error) {
+	s, err := optionalText(doc, key)
+	if err == nil && doc[key] != nil && !jsonld.IsIRI(s) {
+		err = fmt.Errorf("%w: %s is not an absolute IRI", ErrMalformed, key)
+	}
+	return s, err
 }
 
 func optionalTime(doc map[string]any, key string) (time.Time, error) {

@@ -2,8 +2,6 @@ package vc
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -17,29 +15,11 @@ func DIDKey(key crypto.PublicKey) (string, error) {
 	return "did:key:" + multikey, err
 }
 
-// jwk is what a did:jwk carries. D is read so that a private key can be refused.
-type jwk struct {
-	Crv string          `json:"crv"`
-	Kty string          `json:"kty"`
-	X   string          `json:"x"`
-	Y   string          `json:"y,omitempty"`
-	D   json.RawMessage `json:"d,omitempty"`
-}
-
 // DIDJWK is the did:jwk of a public key.
 func DIDJWK(key crypto.PublicKey) (string, error) {
-	var k jwk
-	switch key := key.(type) {
-	case ed25519.PublicKey:
-		k = jwk{Kty: "OKP", Crv: "Ed25519", X: base64.RawURLEncoding.EncodeToString(key)}
-	case *ecdsa.PublicKey:
-		x, y, err := coordinates(key)
-		if err != nil {
-			return "", err
-		}
-		k = jwk{Kty: "EC", Crv: "P-256", X: base64.RawURLEncoding.EncodeToString(x), Y: base64.RawURLEncoding.EncodeToString(y)}
-	default:
-		return "", fmt.Errorf("%w: only Ed25519 and P-256", ErrMalformedKey)
+	k, err := newJWK(key)
+	if err != nil {
+		return "", err
 	}
 	raw, err := json.Marshal(k)
 	return "did:jwk:" + base64.RawURLEncoding.EncodeToString(raw), err
@@ -64,18 +44,7 @@ func parseJWK(encoded string) (crypto.PublicKey, error) {
 	if err != nil || json.Unmarshal(raw, &k) != nil {
 		return nil, fmt.Errorf("%w: the did:jwk holds no JWK", ErrMalformedKey)
 	}
-	x, errX := base64.RawURLEncoding.Strict().DecodeString(k.X)
-	y, errY := base64.RawURLEncoding.Strict().DecodeString(k.Y)
-	switch {
-	case k.D != nil:
-		return nil, fmt.Errorf("%w: the did:jwk holds a private key", ErrMalformedKey)
-	case errX != nil || errY != nil || len(x) != 32:
-	case k.Kty == "OKP" && k.Crv == "Ed25519" && len(y) == 0:
-		return ed25519.PublicKey(x), nil
-	case k.Kty == "EC" && k.Crv == "P-256" && len(y) == 32:
-		return keyP256(x, y)
-	}
-	return nil, fmt.Errorf("%w: only Ed25519 and P-256", ErrMalformedKey)
+	return k.public()
 }
 
 // KeyName is the verification method of the only key of a did:key or did:jwk.

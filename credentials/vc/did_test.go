@@ -3,7 +3,6 @@ package vc
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -12,19 +11,23 @@ import (
 	"testing"
 )
 
-func bothKinds(t *testing.T) []crypto.PublicKey {
+func everyKind(t *testing.T) []crypto.PublicKey {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	keys := []crypto.PublicKey{issuerKey.Public()}
+	for _, curve := range curves {
+		key, err := ecdsa.GenerateKey(curve.Curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key.Public())
 	}
-	return []crypto.PublicKey{issuerKey.Public(), key.Public()}
+	return keys
 }
 
 type equaler interface{ Equal(crypto.PublicKey) bool }
 
 func TestKeySurvivesItsDIDs(t *testing.T) {
-	for _, key := range bothKinds(t) {
+	for _, key := range everyKind(t) {
 		for _, write := range []func(crypto.PublicKey) (string, error){DIDKey, DIDJWK} {
 			did, err := write(key)
 			if err != nil {
@@ -84,7 +87,7 @@ func TestDIDWebOfABaseURL(t *testing.T) {
 }
 
 func TestDIDDocumentNamesEachKey(t *testing.T) {
-	keys := bothKinds(t)
+	keys := everyKind(t)
 	raw, err := DIDDocument(issuer, []VerificationKey{{issuer + "#1", keys[0]}, {issuer + "#2", keys[1]}})
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +119,7 @@ func TestTrustListKnowsItsIssuersAndNoOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written, err := json.Marshal(TrustList{[]TrustedIssuer{{issuer, "Example", []TrustedKey{{issuerVM, multikey}}}}})
+	written, err := json.Marshal(TrustList{Issuers: []TrustedIssuer{{ID: issuer, Name: "Example", Keys: []TrustedKey{{issuerVM, multikey}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +129,7 @@ func TestTrustListKnowsItsIssuersAndNoOthers(t *testing.T) {
 	}
 	o := options()
 	o.Keys = list.Resolve
-	if _, err := Verify(t.Context(), sign(t, amina()), o); err != nil {
+	if _, err := Verify(t.Context(), signed(t, amina()), o); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
 	if _, err := list.Resolve(t.Context(), issuer+"#2"); !errors.Is(err, ErrUnknownKey) {

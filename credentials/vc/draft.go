@@ -1,27 +1,16 @@
 package vc
 
 import (
-	"bytes"
 	"crypto"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/mr-tron/base58"
-)
-
-const (
-	suiteEd25519 = "eddsa-rdfc-2022"
-	suiteP256    = "ecdsa-rdfc-2019"
-	typeProof    = "DataIntegrityProof"
-	typeStatus   = "BitstringStatusListEntry"
-	purpose      = "assertionMethod"
+	"github.com/plinth-id/plinth/credentials/vc/jsonld"
+	"github.com/plinth-id/plinth/credentials/vc/rdf"
 )
 
 // DraftInput is what a credential is to say.
@@ -36,6 +25,8 @@ type DraftInput struct {
 	Known      Contexts       // what these contexts say, where they are not bundled
 	Claims     map[string]any // about the subject
 	Status     *StatusEntry   // nil: cannot be revoked
+	Further    []StatusEntry  // other places, such as one for suspension
+	More       map[string]any // other members of the credential, such as name or credentialSchema
 }
 
 // StatusEntry is the place of a credential in a Bitstring Status List.
@@ -53,137 +44,129 @@ func (s StatusEntry) document() map[string]any {
 	}
 }
 
-// Draft is a credential that has been checked and not been signed. Only NewDraft
-// makes one.
+// Draft is a credential or presentation that has been checked and not been signed.
+// Only NewDraft, ParseDraft, NewPresentation and Shape make one.
 type Draft struct {
-	doc    map[string]any
-	issuer string
-	hash   [sha256.Size]byte
+	doc     map[string]any // without its proofs
+	proofs  []any          // those it has already
+	party   string         // who has to sign
+	purpose string
+	quads   rdf.Dataset
+	sum     []byte // SHA-256 of the canonical statements, which most suites sign
+	known   Contexts
 }
 
 // NewDraft checks that everything said will be signed: it refuses terms that no
 // context defines, relative names, characters and numbers that verifiers may read
 // differently.
 func NewDraft(d DraftInput) (Draft, error) {
-	raw, err := json.Marshal(d.document())
+	document, err := d.document()
+	if err != nil {
+		return Draft{}, err
+	}
+	raw, err := json.Marshal(document)
 	if err != nil {
 		return Draft{}, fmt.Errorf("%w: the claims are not JSON", ErrMalformed)
 	}
-	doc, err := parse(raw)
-	if err != nil {
-		return Draft{}, err
-	}
-	if _, err := read(doc); err != nil {
-		return Draft{}, err
-	}
-	quads, err := statements(doc, d.Known)
-	if err != nil {
-		return Draft{}, err
-	}
-	return Draft{doc: doc, issuer: d.Issuer, hash: sha256.Sum256([]byte(quads))}, nil
+	return ParseDraft(raw, d.Known)
 }
 
-func (d DraftInput) document() map[string]any {
-	subject := maps.Clone(d.Claims)
-	if subject == nil {
-		subject = map[string]any{}
+// ParseDraft takes a credential of Data Model 2.0 that somebody else wrote, to be
+// signed by its issuer. Proofs that it has already stay with it.
+func ParseDraft(document []byte, known Contexts) (Draft, error) {
+	doc, err := jsonld.Parse(document, credentialBounds)
+	if err != nil {
+		return Draft{}, err
 	}
-	delete(subject, "id")
-	if d.Subject != "" {
-		subject["id"] = d.Subject
+	c, err := read(doc)
+	if err != nil {
+		return Draft{}, err
 	}
-	doc := map[string]any{
-		"@context":          append([]string{ContextV2}, d.Contexts...),
-		"id":                d.ID,
-		"type":              append([]string{TypeCredential}, d.Types...),
-		"issuer":            d.Issuer,
-		"validFrom":         d.ValidFrom.UTC().Format(time.RFC3339),
-		"credentialSubject": subject,
+	draft := Draft{proofs: listOf(doc["proof"]), party: c.Issuer, purpose: purposeAssert, known: known}
+	if err := checkProofs(draft.proofs); err != nil {
+		return Draft{}, err
+	}
+	delete(doc, "proof")
+	draft.doc = doc
+	return draft.stating()
+}
+
+func (d DraftInput) document() (map[string]any, error) {
+	doc := maps.Clone(d.More)
+	if doc == nil {
+		doc = make(map[string]any, 9)
+	}
+	for name, value := range map[string]any{
+		"@context": append([]string{ContextV2}, d.Contexts...),
+		"id":       d.ID, "type": append([]string{TypeCredential}, d.Types...), "issuer": d.Issuer,
+		"validFrom": d.ValidFrom.UTC().Format(time.RFC3339), "credentialSubject": d.subject(),
+	} {
+		if doc[name] != nil {
+			return nil, fmt.Errorf("%w: %s is said twice", ErrMalformed, name)
+		}
+		doc[name] = value
 	}
 	if !d.ValidUntil.IsZero() {
 		doc["validUntil"] = d.ValidUntil.UTC().Format(time.RFC3339)
 	}
+	if entries := d.status(); len(entries) == 1 {
+		doc["credentialStatus"] = entries[0]
+	} else if len(entries) > 1 {
+		doc["credentialStatus"] = entries
+	}
+	return doc, nil
+}
+
+func (d DraftInput) subject() map[string]any {
+	subject := make(map[string]any, len(d.Claims)+1)
+	maps.Copy(subject, d.Claims)
+	delete(subject, "id")
+	if d.Subject != "" {
+		subject["id"] = d.Subject
+	}
+	return subject
+}
+
+func (d DraftInput) status() []any {
+	var entries []any
 	if d.Status != nil {
-		doc["credentialStatus"] = d.Status.document()
+		entries = append(entries, d.Status.document())
 	}
-	return doc
+	for _, further := range d.Further {
+		entries = append(entries, further.document())
+	}
+	return slices.Clip(entries)
 }
 
-// statements checks the form of a document and writes what it states.
-func statements(doc map[string]any, known Contexts) (string, error) {
-	if err := checkShape(doc, true); err != nil {
-		return "", err
+// stating checks the form of the document and works out what it states.
+func (d Draft) stating(documents ...string) (Draft, error) {
+	if err := jsonld.CheckPlain(d.doc, documents...); err != nil {
+		return Draft{}, err
 	}
-	if _, err := contextsOf(doc, known); err != nil {
-		return "", err
+	if _, err := d.known.Listed(d.doc, ContextV2); err != nil {
+		return Draft{}, err
 	}
-	return canonical(doc, known)
-}
-
-// Signed is a credential with its proof.
-type Signed struct {
-	document []byte
-}
-
-// JSON is the credential as it is handed over.
-func (s Signed) JSON() []byte { return bytes.Clone(s.document) }
-
-// Hash is the SHA-256 of the credential as it is handed over.
-func (s Signed) Hash() [sha256.Size]byte { return sha256.Sum256(s.document) }
-
-// Sign adds an eddsa-rdfc-2022 proof by an Ed25519 key of the issuer, which
-// verifiers know as verificationMethod (the issuer's id, #, the name of the key).
-func (d Draft) Sign(signer crypto.Signer, verificationMethod string, created time.Time) (Signed, error) {
-	public, ok := signer.Public().(ed25519.PublicKey)
-	switch {
-	case d.doc == nil:
-		return Signed{}, fmt.Errorf("%w: an empty draft", ErrMalformed)
-	case !ok:
-		return Signed{}, fmt.Errorf("%w: signing takes an Ed25519 key", ErrUnsupported)
-	case !strings.HasPrefix(verificationMethod, d.issuer+"#") || !absoluteIRI.MatchString(verificationMethod):
-		return Signed{}, ErrForeignKey
-	}
-	at := created.UTC().Format(time.RFC3339)
-	message := hashData(proofStatements(verificationMethod, at), d.hash)
-	signature, err := signer.Sign(rand.Reader, message, crypto.Hash(0))
+	quads, err := d.known.Statements(d.doc)
 	if err != nil {
-		return Signed{}, fmt.Errorf("vc: signing: %w", err)
+		return Draft{}, err
 	}
-	// A token with a fault must not put a broken or revealing signature into the world.
-	if !ed25519.Verify(public, message, signature) {
-		return Signed{}, ErrSignature
-	}
-	doc := maps.Clone(d.doc)
-	doc["proof"] = map[string]any{
-		"type": typeProof, "cryptosuite": suiteEd25519, "created": at, "proofPurpose": purpose,
-		"verificationMethod": verificationMethod, "proofValue": "z" + base58.Encode(signature),
-	}
-	document, err := marshal(doc)
-	return Signed{document: document}, err
+	return d.with(quads)
 }
 
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+func (d Draft) with(quads rdf.Dataset) (Draft, error) {
+	c, err := canonical(quads, crypto.SHA256)
+	if err != nil {
+		return Draft{}, err
+	}
+	d.quads, d.sum = quads, c.Hash(crypto.SHA256)
+	return d, nil
 }
 
-// hashData is what a suite signs (Data Integrity EdDSA 1.0, 3.2.4): the hash of
-// the proof's statements, then that of the document's.
-func hashData(proof string, document [sha256.Size]byte) []byte {
-	h := sha256.Sum256([]byte(proof))
-	return append(h[:], document[:]...)
-}
-
-// proofStatements is what canonicalising our proof gives. Two values change, so it
-// is written out instead: a quarter of the time of a signature.
-func proofStatements(verificationMethod, created string) string {
-	return `_:c14n0 <http://purl.org/dc/terms/created> "` + created + `"^^<http://www.w3.org/2001/XMLSchema#dateTime> .
-_:c14n0 <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <https://w3id.org/security#DataIntegrityProof> .
-_:c14n0 <https://w3id.org/security#cryptosuite> "` + suiteEd25519 + `"^^<https://w3id.org/security#cryptosuiteString> .
-_:c14n0 <https://w3id.org/security#proofPurpose> <https://w3id.org/security#assertionMethod> .
-_:c14n0 <https://w3id.org/security#verificationMethod> <` + verificationMethod + `> .
-`
+// hash is that of the canonical statements.
+func (d Draft) hash(with crypto.Hash) ([]byte, error) {
+	if with == crypto.SHA256 {
+		return d.sum, nil
+	}
+	c, err := canonical(d.quads, with)
+	return c.Hash(with), err
 }

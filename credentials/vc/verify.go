@@ -3,154 +3,168 @@ package vc
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/sha256"
+	"errors"
 	"fmt"
-	"maps"
-	"math/big"
 	"strings"
 	"time"
 
-	"github.com/mr-tron/base58"
+	"github.com/plinth-id/plinth/credentials/vc/jsonld"
 )
+
+// skew is how far the clock of whoever made a proof may run ahead of ours.
+const skew = 5 * time.Minute
 
 // VerifyOptions is what a verifier trusts.
 type VerifyOptions struct {
-	// Keys gives the key behind a verification method, or ErrUnknownKey.
+	// Keys gives the key behind a verification method, or ErrUnknownKey. Nil knows
+	// those that are written into their own names: did:key and did:jwk.
 	Keys     func(ctx context.Context, verificationMethod string) (crypto.PublicKey, error)
 	Now      func() time.Time // nil means time.Now
 	Contexts Contexts
+
+	// Challenge and Domain are what the proof must be made for. A presentation must
+	// have exactly these; a credential's are looked at only where they are given.
+	Challenge, Domain string
+}
+
+func (o VerifyOptions) now() time.Time {
+	now := time.Now
+	if o.Now != nil {
+		now = o.Now
+	}
+	return now()
+}
+
+func (o VerifyOptions) key(ctx context.Context, method string) (crypto.PublicKey, error) {
+	if o.Keys == nil {
+		return ParseDID(method)
+	}
+	return o.Keys(ctx, method)
 }
 
 // Verify checks a credential with its proof and reads it. A credential that is
 // ErrExpired or ErrNotYetValid is given back beside the error, for its signature is
 // good; with any other error nothing is given back, so that nobody is shown what
 // nobody signed. Whether it was revoked is for the caller to ask.
+//
+// Of several proofs, one by the issuer must hold, and none by the issuer must fail.
+// Those of suites and keys that we do not know and of other parties prove nothing
+// here.
 func Verify(ctx context.Context, document []byte, o VerifyOptions) (Credential, error) {
-	doc, err := parse(document)
+	doc, err := parseSecured(document, o.Contexts)
 	if err != nil {
 		return Credential{}, err
 	}
+	return verify(ctx, doc, o)
+}
+
+func parseSecured(document []byte, known Contexts) (map[string]any, error) {
+	doc, err := jsonld.Parse(document, credentialBounds)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := known.Listed(doc, ContextV2, ContextV1); err != nil {
+		return nil, err
+	}
+	return doc, jsonld.CheckPlain(doc)
+}
+
+func verify(ctx context.Context, doc map[string]any, o VerifyOptions) (Credential, error) {
 	c, err := read(doc)
 	if err != nil {
 		return Credential{}, err
 	}
-	p, err := readProof(doc)
+	p, err := o.proven(ctx, doc, purposeAssert, c.Issuer)
 	if err != nil {
 		return Credential{}, err
 	}
-	// Without this any trusted issuer could speak in the name of another.
-	if !strings.HasPrefix(p.method, c.Issuer+"#") {
-		return Credential{}, ErrForeignKey
-	}
-	key, err := o.Keys(ctx, p.method)
-	if err != nil {
-		return Credential{}, err
-	}
-	message, err := p.message(doc, o.Contexts)
-	if err != nil {
-		return Credential{}, err
-	}
-	if err := p.check(key, message); err != nil {
-		return Credential{}, err
+	if o.Challenge != "" && o.Challenge != p.challenge || o.Domain != "" && !within(o.Domain, p.domain) {
+		return Credential{}, ErrAudience
 	}
 	c.Method, c.Suite, c.Created = p.method, p.suite, p.created
-	now := time.Now
-	if o.Now != nil {
-		now = o.Now
+	now := o.now()
+	if now.Before(c.ValidFrom) {
+		return c, ErrNotYetValid
 	}
-	return c, c.checkTime(now(), p.expires)
+	if !c.ValidUntil.IsZero() && !now.Before(c.ValidUntil) {
+		return c, ErrExpired
+	}
+	return c, p.checkTime(now)
 }
 
-func (c Credential) checkTime(now, proofExpires time.Time) error {
+func within(domain string, all []string) bool {
+	for _, d := range all {
+		if d == domain {
+			return true
+		}
+	}
+	return false
+}
+
+func (p proof) checkTime(now time.Time) error {
 	switch {
-	case now.Before(c.ValidFrom):
+	case p.created.After(now.Add(skew)):
 		return ErrNotYetValid
-	case !c.ValidUntil.IsZero() && !now.Before(c.ValidUntil), !proofExpires.IsZero() && !now.Before(proofExpires):
+	case !p.expires.IsZero() && !now.Before(p.expires):
 		return ErrExpired
 	}
 	return nil
 }
 
-type proof struct {
-	doc              map[string]any
-	suite, method    string
-	signature        []byte
-	created, expires time.Time
-}
-
-func readProof(doc map[string]any) (proof, error) {
-	object, ok := doc["proof"].(map[string]any)
-	if !ok {
-		return proof{}, fmt.Errorf("%w: it needs exactly one proof", ErrMalformed)
+// proven gives the first proof of a party for a purpose, after every one of them
+// was checked.
+func (o VerifyOptions) proven(ctx context.Context, doc map[string]any, purpose, party string) (proof, error) {
+	proofs := listOf(doc["proof"])
+	if len(proofs) == 0 {
+		return proof{}, fmt.Errorf("%w: it has no proof", ErrMalformed)
 	}
-	p := proof{doc: object}
-	p.suite, _ = object["cryptosuite"].(string)
-	p.method, _ = object["verificationMethod"].(string)
-	switch {
-	case object["type"] != typeProof, p.suite != suiteEd25519 && p.suite != suiteP256:
-		return proof{}, fmt.Errorf("%w: the proof's suite", ErrUnsupported)
-	case object["proofPurpose"] != purpose:
-		return proof{}, fmt.Errorf("%w: the proof's purpose", ErrUnsupported)
-	case object["previousProof"] != nil:
-		return proof{}, fmt.Errorf("%w: a chain of proofs", ErrUnsupported)
-	}
-	var err error
-	if p.created, err = optionalTime(object, "created"); err != nil {
+	if err := checkProofs(proofs); err != nil {
 		return proof{}, err
 	}
-	if p.expires, err = optionalTime(object, "expires"); err != nil {
-		return proof{}, err
+	var found *proof
+	var passed error // why a proof was passed over
+	for _, item := range proofs {
+		p, err := readProof(item.(map[string]any), purpose)
+		// Without this any trusted issuer could speak in the name of another.
+		if err == nil && !strings.HasPrefix(p.method, party+"#") {
+			err = ErrForeignKey
+		}
+		if err == nil {
+			err = o.holds(ctx, doc, p)
+		}
+		if errors.Is(err, ErrUnsupported) || errors.Is(err, ErrForeignKey) || errors.Is(err, ErrUnknownKey) {
+			passed = err
+			continue
+		}
+		if err != nil {
+			return proof{}, err
+		}
+		if found == nil {
+			found = &p
+		}
 	}
-	value, _ := object["proofValue"].(string)
-	digits, base58btc := strings.CutPrefix(value, "z")
-	// 64 bytes are at most 88 digits; longer ones would cost quadratic time.
-	if !base58btc || len(digits) > 88 {
-		return proof{}, fmt.Errorf("%w: the proof value", ErrMalformed)
+	if found == nil {
+		return proof{}, passed
 	}
-	if p.signature, err = base58.Decode(digits); err != nil || len(p.signature) != 64 {
-		return proof{}, fmt.Errorf("%w: the proof value", ErrMalformed)
-	}
-	return p, nil
+	return *found, nil
 }
 
-// message is what the proof has signed, from the document it stands in.
-func (p proof) message(doc map[string]any, known Contexts) ([]byte, error) {
-	unsecured := maps.Clone(doc)
-	delete(unsecured, "proof")
-	statement, err := statements(unsecured, known)
+// holds checks one proof.
+func (o VerifyOptions) holds(ctx context.Context, doc map[string]any, p proof) error {
+	key, err := o.key(ctx, p.method)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	config := maps.Clone(p.doc)
-	delete(config, "proofValue")
-	if config["@context"] != nil {
-		return nil, fmt.Errorf("%w: a context in the proof", ErrUnsupported)
-	}
-	config["@context"] = doc["@context"]
-	options, err := statements(config, known)
+	hash, err := hashOf(p.suite, key)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return hashData(options, sha256.Sum256([]byte(statement))), nil
-}
-
-func (p proof) check(key crypto.PublicKey, message []byte) error {
-	fits := false
-	switch key := key.(type) {
-	case ed25519.PublicKey:
-		fits = p.suite == suiteEd25519 && len(key) == ed25519.PublicKeySize && ed25519.Verify(key, message, p.signature)
-	case *ecdsa.PublicKey:
-		digest := sha256.Sum256(message)
-		r, s := new(big.Int).SetBytes(p.signature[:32]), new(big.Int).SetBytes(p.signature[32:])
-		fits = p.suite == suiteP256 && key.Curve == elliptic.P256() && ecdsa.Verify(key, digest[:], r, s)
-	case nil:
-		return ErrUnknownKey
+	if p.suite == suiteDisclose {
+		return p.discloses(doc, o.Contexts, key)
 	}
-	if !fits {
-		return ErrSignature
+	message, err := p.message(doc, o.Contexts, hash)
+	if err != nil {
+		return err
 	}
-	return nil
+	return checkSignature(key, message, p.value)
 }

@@ -1,6 +1,8 @@
 package verifier
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,10 +24,98 @@ const maxForm = MaxInput + 64<<10
 func (v *Verifier) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, "/verify", web.Anyone, v.getForm)
 	r.Handle(http.MethodPost, "/verify", web.Anyone, v.postForm, web.MaxBody(maxForm))
+	r.Handle(http.MethodPost, "/verify/check", web.Anyone, v.postCheck, web.MaxBody(maxForm*4/3), web.CORS(), web.CrossOrigin())
+	r.Handle(http.MethodGet, "/verify/offline", web.Anyone, v.getOffline)
+	r.Handle(http.MethodGet, "/verify/offline.json", web.Anyone, v.getEdition, web.CORS())
+	r.Handle(http.MethodGet, "/verify/worker.js", web.Anyone, v.getWorker)
+	r.Handle(http.MethodGet, "/verify/manifest.webmanifest", web.Anyone, v.getManifest)
+	r.Handle(http.MethodGet, "/verify/embed.js", web.Anyone, v.getEmbed, web.CORS())
+	r.Handle(http.MethodGet, "/verify/frame", web.Anyone, v.getFrame)
 }
 
 func (v *Verifier) getForm(c *gin.Context) error {
-	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.Verify{})
+	web.AllowWASM(c)
+	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.Verify{Asks: v.Asks})
+}
+
+func (v *Verifier) getOffline(c *gin.Context) error {
+	web.AllowWASM(c)
+	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.VerifyOffline{})
+}
+
+// getFrame is the page for other sites. It knows nobody and keeps nothing, so there is
+// nothing that a click in it could be stolen for.
+func (v *Verifier) getFrame(c *gin.Context) error {
+	web.AllowWASM(c)
+	web.AllowFraming(c)
+	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.VerifyFrame{})
+}
+
+// getEdition gives what devices keep, to work without a network.
+func (v *Verifier) getEdition(c *gin.Context) error {
+	edition, key, err := v.Offline(c)
+	if err != nil {
+		return err
+	}
+	c.Header("Cache-Control", "public, max-age=60")
+	c.JSON(http.StatusOK, gin.H{"edition": edition, "keys": []any{key}})
+	return nil
+}
+
+func (v *Verifier) getWorker(c *gin.Context) error {
+	c.Header("Cache-Control", "no-cache")
+	c.Data(http.StatusOK, "text/javascript; charset=utf-8", templates.VerifyWorker())
+	return nil
+}
+
+func (v *Verifier) getManifest(c *gin.Context) error {
+	manifest, err := templates.VerifyManifest(templates.For(c.Request))
+	if err != nil {
+		return err
+	}
+	c.Data(http.StatusOK, "application/manifest+json", manifest)
+	return nil
+}
+
+func (v *Verifier) getEmbed(c *gin.Context) error {
+	c.Header("Cache-Control", "public, max-age=3600")
+	c.Data(http.StatusOK, "text/javascript; charset=utf-8", templates.VerifyEmbed())
+	return nil
+}
+
+// postCheck judges for programs: the credential as the whole body, or as JSON with a
+// policy.
+func (v *Verifier) postCheck(c *gin.Context) error {
+	sent, err := io.ReadAll(c.Request.Body)
+	if err != nil {
+		return err
+	}
+	policy := v.Policy
+	if c.ContentType() == "application/json" {
+		var request struct {
+			Credential json.RawMessage `json:"credential"`
+			Policy     *Policy         `json:"policy"`
+		}
+		if json.Unmarshal(sent, &request) == nil && len(request.Credential) > 0 {
+			sent = request.Credential
+			var text string
+			if json.Unmarshal(sent, &text) == nil {
+				sent = []byte(text)
+			}
+			if request.Policy != nil {
+				policy = *request.Policy
+			}
+		}
+	}
+	if err := policy.Check(); err != nil {
+		return err
+	}
+	verdict, err := v.CheckBy(c, sent, policy)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, verdict)
+	return nil
 }
 
 func (v *Verifier) postForm(c *gin.Context) error {
@@ -33,7 +123,7 @@ func (v *Verifier) postForm(c *gin.Context) error {
 	if key == "" {
 		verdict, err := v.Check(c, sent)
 		if err == nil {
-			return templates.Render(c.Writer, c.Request, http.StatusOK, page(verdict))
+			return templates.Render(c.Writer, c.Request, http.StatusOK, Page(verdict))
 		}
 		switch {
 		case errors.Is(err, ErrTooLarge):
@@ -47,7 +137,7 @@ func (v *Verifier) postForm(c *gin.Context) error {
 		}
 	}
 	message := templates.For(c.Request).Must(key)
-	return templates.Render(c.Writer, c.Request, http.StatusBadRequest, templates.Verify{Errors: []templates.FieldError{{Field: field, Message: message}}})
+	return templates.Render(c.Writer, c.Request, http.StatusBadRequest, templates.Verify{Asks: v.Asks, Errors: []templates.FieldError{{Field: field, Message: message}}})
 }
 
 // sentBy reads the form into memory, never to a file. key names what is wrong with it.
@@ -99,8 +189,12 @@ func readPart(part *multipart.Part) ([]byte, error) {
 // which they are shown.
 var labelled = []string{"fullName", "secondFullName", "givenName", "middleName", "familyName", "birthDate", "birthPlace", "gender", "nationality", "address", "email", "phone", "maritalStatus", "guardian", "uinMasked", "language", "holder"}
 
-// page is a verdict as it is shown.
-func page(v Verdict) templates.VerifyResult {
+// renamed are the same claims under the names of OpenID and ISO.
+var renamed = map[string]string{"given_name": "givenName", "middle_name": "middleName", "family_name": "familyName", "name": "fullName", "full_name": "fullName", "birthdate": "birthDate",
+	"birth_date": "birthDate", "place_of_birth": "birthPlace", "sex": "gender", "phone_number": "phone", "given_name_unicode": "givenName", "family_name_unicode": "familyName"}
+
+// Page is a verdict as it is shown.
+func Page(v Verdict) templates.VerifyResult {
 	result := templates.VerifyResult{Verdict: v.Verdict, Issuer: v.Issuer}
 	for _, r := range v.Reasons {
 		result.Checks = append(result.Checks, templates.VerifyCheck{Name: r.Name, Result: r.Result, Code: r.Code})
@@ -108,22 +202,35 @@ func page(v Verdict) templates.VerifyResult {
 	if v.ValidUntil != nil {
 		result.Expires = v.ValidUntil.UTC().Format("2006-01-02")
 	}
-	for _, name := range labelled {
-		if value, ok := v.Claims[name]; ok {
-			result.Claims = append(result.Claims, templates.VerifiedLine{Key: "verify.claim." + name, Value: plain(value)})
-		}
+	if v.StatusAt != nil {
+		result.StatusAt = v.StatusAt.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	var others []string
+	var names []string
 	for name := range v.Claims {
-		if !slices.Contains(labelled, name) && name != "portrait" {
-			others = append(others, name)
+		if name != "portrait" && name != "picture" {
+			names = append(names, name)
 		}
 	}
-	slices.Sort(others)
-	for _, name := range others {
-		result.Claims = append(result.Claims, templates.VerifiedLine{Name: name, Value: plain(v.Claims[name])})
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
+	for _, name := range names {
+		line := templates.VerifiedLine{Name: name, Value: plain(v.Claims[name])}
+		if rank(name) < len(labelled) {
+			line.Key = "verify.claim." + labelled[rank(name)]
+		}
+		result.Claims = append(result.Claims, line)
 	}
 	return result
+}
+
+// rank is where a claim is shown: the ones with a label first.
+func rank(name string) int {
+	if known, ok := renamed[name]; ok {
+		name = known
+	}
+	if at := slices.Index(labelled, name); at >= 0 {
+		return at
+	}
+	return len(labelled)
 }
 
 // plain is a value in words: of a language-tagged one the text, of a list each.

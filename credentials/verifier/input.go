@@ -33,6 +33,8 @@ func read(sent []byte) (text []byte, err error) {
 		return []byte(scanned), nil
 	case bytes.HasPrefix(sent, []byte("%PDF-")):
 		return readPDF(sent)
+	case looksLikeMdoc(sent):
+		return sent, nil
 	}
 	// What a scanner or an editor adds: a byte order mark, an end of line. A space
 	// at the end can belong to the code.

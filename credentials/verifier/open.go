@@ -9,6 +9,8 @@ import (
 
 	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/vc/jose"
+	"github.com/plinth-id/plinth/credentials/vc/jws"
 )
 
 // errNothing means that a text is not even an attempt at a credential.
@@ -25,7 +27,14 @@ const (
 type shown struct {
 	format      string
 	issuer      string
-	claims      map[string]any
+	id          string         // of the credential, by its issuer
+	subject     string         // the holder by its DID, of W3C credentials
+	claims      map[string]any // for people: about the subject
+	root        any            // as a query sees it, from the root of the credential
+	types       []string
+	authorities map[string][]string
+	holder      string   // how the holder's proof ended; empty: none was asked for
+	confirmed   []string // of the transactions
 	from, until time.Time
 	timing      error
 	status      []place
@@ -40,6 +49,9 @@ type place struct {
 
 // open finds the credential in a text and checks its signature.
 func (v *Verifier) open(ctx context.Context, text []byte) (shown, error) {
+	if s, err := v.openToken(ctx, text); !errors.Is(err, errNothing) {
+		return s, err
+	}
 	kind, document := qr.Detect(string(text))
 	switch kind {
 	case qr.KindJSON:
@@ -60,7 +72,10 @@ func (v *Verifier) open(ctx context.Context, text []byte) (shown, error) {
 }
 
 func (v *Verifier) openVC(ctx context.Context, format string, document []byte) (shown, error) {
-	s := shown{format: format}
+	s := shown{format: format, holder: holderNotAsked}
+	if envelope, err := jose.ParseJSON(document); err == nil {
+		return v.openJOSE(ctx, envelope)
+	}
 	c, err := vc.Verify(ctx, document, vc.VerifyOptions{Keys: v.Trust().Resolve, Now: v.Now})
 	if errors.Is(err, vc.ErrExpired) || errors.Is(err, vc.ErrNotYetValid) {
 		s.timing, err = err, nil
@@ -71,13 +86,21 @@ func (v *Verifier) openVC(ctx context.Context, format string, document []byte) (
 	if err != nil {
 		return s, err
 	}
-	s.issuer, s.claims, s.from, s.until = c.Issuer, c.Claims, c.ValidFrom, c.ValidUntil
+	s.id, s.issuer, s.subject, s.claims, s.from, s.until = c.ID, c.Issuer, c.Subject, c.Claims, c.ValidFrom, c.ValidUntil
+	if s.claims == nil { // of several subjects
+		s.claims = map[string]any{}
+	}
 	if c.Subject != "" {
 		s.claims["holder"] = c.Subject
 	}
 	for _, e := range c.Status {
-		s.status = append(s.status, place{e.Purpose, e.List, e.Index})
+		s.status = append(s.status, place{purpose: e.Purpose, list: e.List, index: e.Index})
 	}
+	root, err := jws.Object(document)
+	if err != nil {
+		return s, err
+	}
+	s.root, s.types = root, expanded(root, c.Types)
 	return s, nil
 }
 
@@ -120,7 +143,7 @@ func (v *Verifier) openCode(text string) (shown, error) {
 	}
 	s.issuer, s.claims, s.from, s.until = d.Claims.Issuer, printed(d.Identity), d.Claims.NotBefore, d.Claims.ExpiresAt
 	if d.Claims.Status != nil {
-		s.status = []place{{"revocation", d.Claims.Status.URI, d.Claims.Status.Index}}
+		s.status = []place{{purpose: tokenStatus, list: d.Claims.Status.URI, index: d.Claims.Status.Index}}
 	}
 	return s, nil
 }
@@ -147,34 +170,4 @@ func dashed(date string) string {
 		return date
 	}
 	return date[:4] + "-" + date[4:6] + "-" + date[6:]
-}
-
-// judge writes down what the signature came to, and tells whether it is good.
-func (v *Verdict) judge(err error) bool {
-	is := func(any ...error) bool {
-		for _, each := range any {
-			if errors.Is(err, each) {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case err == nil:
-		v.add("format", Pass, "well_formed")
-		v.add("issuer", Pass, "issuer_trusted")
-		v.add("signature", Pass, "signature_good")
-		return true
-	case is(vc.ErrUnknownKey, qr.ErrUnknownKey):
-		v.add("format", Pass, "well_formed")
-		v.add("issuer", Undetermined, "issuer_untrusted")
-	case is(vc.ErrSignature, qr.ErrSignature, vc.ErrForeignKey, qr.ErrUnsigned):
-		v.add("format", Pass, "well_formed")
-		v.add("signature", Fail, "signature_bad")
-	case is(vc.ErrUnsupported, qr.ErrUnsupported, qr.ErrEncrypted):
-		v.add("format", Undetermined, "unsupported")
-	default:
-		v.add("format", Fail, "malformed")
-	}
-	return false
 }

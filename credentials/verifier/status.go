@@ -2,33 +2,37 @@ package verifier
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/base64"
+	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/vc/jws"
+	"github.com/plinth-id/plinth/credentials/vc/statuslist"
 )
 
-// maxLists bounds how many status lists are kept; each is a few kilobytes.
-const maxLists = 256
+const (
+	maxLists  = 256       // that are kept; each is a few kilobytes
+	longestTL = time.Hour // for which we hold a list, whatever its issuer allows
+)
 
 // What can be wrong with a status, apart from revocation.
 var (
 	errUnreachable = errors.New("the status list could not be fetched")
 	errRefused     = errors.New("the status list is not acceptable")
-	errOutOfRange  = errors.New("the index is not in the status list")
 )
+
+// tokenStatus marks a place in a Token Status List, where one value tells both.
+const tokenStatus = "token"
 
 // judged are the purposes of a list whose bit takes a credential out of use; the
 // bits of others say nothing about that.
-var judged = []string{"revocation", "suspension"}
+var judged = []string{statuslist.Revocation, statuslist.Suspension, tokenStatus}
 
 // status looks the credential up in its issuer's status lists.
 func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {
@@ -42,9 +46,12 @@ func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {
 			verdict.add("status", Undetermined, "status_unchecked")
 			return
 		}
-		set, err := v.isSet(ctx, s.issuer, at)
+		value, asOf, err := v.valueAt(ctx, s.issuer, at)
+		if !asOf.IsZero() && (verdict.StatusAt == nil || asOf.Before(*verdict.StatusAt)) {
+			verdict.StatusAt = &asOf
+		}
 		switch {
-		case errors.Is(err, errOutOfRange):
+		case errors.Is(err, statuslist.ErrRange):
 			verdict.add("status", Fail, "status_out_of_range")
 			return
 		case errors.Is(err, errUnreachable):
@@ -53,7 +60,10 @@ func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {
 		case err != nil:
 			verdict.add("status", Undetermined, "status_refused")
 			return
-		case set:
+		case value == statuslist.Suspended:
+			verdict.add("status", Fail, "suspended")
+			return
+		case value != statuslist.Valid: // values of an issuer's own are no reason to accept
 			verdict.add("status", Fail, "revoked")
 			return
 		}
@@ -65,109 +75,146 @@ func (v *Verifier) status(ctx context.Context, verdict *Verdict, s shown) {
 	}
 }
 
-// isSet fetches the list, unless it is still held, and looks at one bit.
-func (v *Verifier) isSet(ctx context.Context, issuer string, at place) (bool, error) {
+// valueAt fetches the list, unless it is still held, and looks at one place.
+func (v *Verifier) valueAt(ctx context.Context, issuer string, at place) (statuslist.Value, time.Time, error) {
 	now := v.Now()
-	held, ok := v.lists.get(at.list, now)
+	name := at.list + " " + kindOf(at)
+	held, ok := v.lists.get(name, now)
 	if !ok {
-		raw, err := v.Status(ctx, at.list)
+		fetch := v.Status
+		if at.purpose == tokenStatus && v.Tokens != nil {
+			fetch = v.Tokens
+		}
+		raw, err := fetch(ctx, at.list)
 		if err != nil {
-			return false, fmt.Errorf("%w: %w", errUnreachable, err)
+			return 0, time.Time{}, fmt.Errorf("%w: %w", errUnreachable, err)
 		}
 		var ttl time.Duration
-		if held, ttl, err = v.openList(ctx, raw); err != nil {
-			return false, err
+		if held, ttl, err = v.openList(ctx, raw, issuer, at.list); err != nil {
+			return 0, time.Time{}, fmt.Errorf("%w: %w", errRefused, err)
 		}
-		v.lists.put(at.list, held, now.Add(ttl), now)
+		held.asOf = now
+		v.lists.put(name, held, now.Add(ttl), now)
 	}
-	switch {
 	// Whoever else signs it could bring back what this issuer revoked.
-	case !sameIssuer(held.issuer, issuer), held.address != at.list:
-		return false, fmt.Errorf("%w: it is another's", errRefused)
-	case !slices.Contains(held.purposes, at.purpose):
-		return false, fmt.Errorf("%w: it serves another purpose", errRefused)
-	case at.index < 0 || at.index >= len(held.bits)*8:
-		return false, errOutOfRange
+	if !sameIssuer(held.issuer, issuer) || held.address != at.list {
+		return 0, held.asOf, fmt.Errorf("%w: it is another's", errRefused)
 	}
-	return held.bits[at.index/8]&(0x80>>(at.index%8)) != 0, nil
+	value, err := held.at(at)
+	return value, held.asOf, err
 }
 
-// sameIssuer compares a DID with a DID, or with the address that a code names.
-func sameIssuer(did, issuer string) bool {
-	if did == issuer {
+// kindOf tells the two kinds of lists apart: both can be at one address.
+func kindOf(at place) string {
+	if at.purpose == tokenStatus {
+		return tokenStatus
+	}
+	return "bits"
+}
+
+// sameIssuer compares names of issuers: DIDs, and the addresses that codes and
+// tokens have instead.
+func sameIssuer(a, b string) bool {
+	if a == b {
 		return true
 	}
-	web, err := vc.DIDWeb(issuer)
-	return err == nil && web == did
-}
-
-// list is a status list whose signature is good.
-type list struct {
-	issuer, address string
-	purposes        []string
-	bits            []byte
-}
-
-const (
-	leastBits = 131072 / 8 // bytes of a list, by the specification
-	mostBits  = 16 << 20   // bytes that we unfold
-	longestTL = time.Hour  // for which we hold a list, whatever its issuer allows
-)
-
-// openList checks a BitstringStatusListCredential and unfolds it.
-func (v *Verifier) openList(ctx context.Context, raw []byte) (list, time.Duration, error) {
-	c, err := vc.Verify(ctx, raw, vc.VerifyOptions{Keys: v.Trust().Resolve, Now: v.Now})
-	if err != nil {
-		return list{}, 0, fmt.Errorf("%w: %w", errRefused, err)
-	}
-	if !slices.Contains(c.Types, "BitstringStatusListCredential") || c.Claims["type"] != "BitstringStatusList" {
-		return list{}, 0, fmt.Errorf("%w: it is no status list", errRefused)
-	}
-	l := list{issuer: c.Issuer, address: c.ID}
-	switch purpose := c.Claims["statusPurpose"].(type) {
-	case string:
-		l.purposes = []string{purpose}
-	case []any:
-		for _, each := range purpose {
-			text, _ := each.(string)
-			l.purposes = append(l.purposes, text)
+	for _, pair := range [][2]string{{a, b}, {b, a}} {
+		if did, err := vc.DIDWeb(pair[0]); err == nil && did == pair[1] {
+			return true
 		}
 	}
-	encoded, _ := c.Claims["encodedList"].(string)
-	if l.bits, err = unfold(encoded); err != nil {
-		return list{}, 0, fmt.Errorf("%w: %w", errRefused, err)
-	}
-	ttl := longestTL
-	if ms, ok := c.Claims["ttl"].(float64); ok && ms >= 0 && ms < float64(longestTL.Milliseconds()) {
-		ttl = time.Duration(ms) * time.Millisecond
-	}
-	if !c.ValidUntil.IsZero() {
-		ttl = min(ttl, c.ValidUntil.Sub(v.Now()))
-	}
-	return l, ttl, nil
+	return false
 }
 
-func unfold(encoded string) ([]byte, error) {
-	digits, ok := strings.CutPrefix(encoded, "u")
-	if !ok {
-		return nil, errors.New("the list is not in base64url")
+// list is a status list whose signature is good: of the W3C, or of the IETF.
+type list struct {
+	issuer, address string
+	asOf            time.Time // when it was fetched
+	bits            *statuslist.Subject
+	values          *statuslist.List
+}
+
+func (l list) at(p place) (statuslist.Value, error) {
+	switch {
+	case p.purpose == tokenStatus && l.values != nil:
+		return l.values.At(int64(p.index))
+	case l.bits == nil:
+		return 0, fmt.Errorf("%w: it is of another kind", errRefused)
+	case p.purpose == tokenStatus: // codes were printed that name a list of bits
+		p.purpose = statuslist.Revocation
 	}
-	deflated, err := base64.RawURLEncoding.DecodeString(digits)
+	set, err := l.bits.Set(p.purpose, int64(p.index))
+	switch {
+	case err != nil || !set:
+		return statuslist.Valid, err
+	case p.purpose == statuslist.Suspension:
+		return statuslist.Suspended, nil
+	}
+	return statuslist.Invalid, nil
+}
+
+// openList checks a list in whichever form it came.
+func (v *Verifier) openList(ctx context.Context, raw []byte, issuer, address string) (list, time.Duration, error) {
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
+		return v.openBits(ctx, raw)
+	}
+	o := statuslist.Options{Trust: v.listTrust(issuer), Address: address, Now: v.Now}
+	var token statuslist.Verified
+	var err error
+	if bytes.HasPrefix(raw, []byte("ey")) {
+		token, err = statuslist.VerifyJWT(ctx, string(bytes.TrimSpace(raw)), o)
+	} else {
+		token, err = statuslist.VerifyCWT(ctx, raw, o)
+	}
 	if err != nil {
-		return nil, err
+		return list{}, 0, err
 	}
-	r, err := gzip.NewReader(bytes.NewReader(deflated))
+	return list{issuer: issuer, address: token.Address, values: &token.List}, v.hold(token.TTL, token.Expires), nil
+}
+
+// listTrust believes the issuer of a credential alone, and the authorities that
+// vouch for it: any other could bring back what this one revoked.
+func (v *Verifier) listTrust(issuer string) jws.Trust {
+	t := jws.Trust{Keys: func(ctx context.Context, by, kid string) (crypto.PublicKey, error) {
+		if by != "" && !sameIssuer(by, issuer) {
+			return nil, jws.ErrUnknownKey
+		}
+		return v.issuerKey(ctx, issuer, kid)
+	}}
+	for _, anchor := range v.Trust().Anchors() {
+		if sameIssuer(anchor.Issuer.ID, issuer) {
+			if t.Anchors == nil {
+				t.Anchors = x509.NewCertPool()
+			}
+			t.Anchors.AddCert(anchor.Certificate)
+		}
+	}
+	return t
+}
+
+// openBits checks a BitstringStatusListCredential.
+func (v *Verifier) openBits(ctx context.Context, raw []byte) (list, time.Duration, error) {
+	c, err := vc.Verify(ctx, raw, vc.VerifyOptions{Keys: v.Trust().Resolve, Now: v.Now})
 	if err != nil {
-		return nil, err
+		return list{}, 0, err
 	}
-	bits, err := io.ReadAll(io.LimitReader(r, mostBits+1))
+	subject, err := statuslist.ReadSubject(c.Types, c.Claims)
 	if err != nil {
-		return nil, err
+		return list{}, 0, err
 	}
-	if len(bits) < leastBits || len(bits) > mostBits {
-		return nil, errors.New("the list is too short or too long")
+	return list{issuer: c.Issuer, address: c.ID, bits: &subject}, v.hold(subject.TTL, c.ValidUntil), nil
+}
+
+// hold is for how long a list may be kept.
+func (v *Verifier) hold(ttl time.Duration, until time.Time) time.Duration {
+	held := longestTL
+	if ttl > 0 {
+		held = min(held, ttl)
 	}
-	return bits, nil
+	if !until.IsZero() {
+		held = min(held, until.Sub(v.Now()))
+	}
+	return held
 }
 
 // cache keeps status lists for as long as their issuers allow.
@@ -198,5 +245,5 @@ func (c *cache) put(address string, l list, until, now time.Time) {
 			}
 		}
 	}
-	c.kept[address] = kept{list: l, until: until}
+	c.kept[address] = kept{l, until}
 }

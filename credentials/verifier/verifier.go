@@ -5,6 +5,7 @@ package verifier
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"runtime"
 	"time"
@@ -17,6 +18,11 @@ import (
 type Config struct {
 	Trust  func() vc.TrustList                                       // the issuers that are believed now: their keys change
 	Status func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
+	Tokens func(ctx context.Context, address string) ([]byte, error) // the same for a Token Status List; nil: Status gives these, too
+	Signer crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
+	Lists  func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
+	Asks   []string                                                  // the queries that the page offers to ask wallets, by name
+	Policy Policy                                                    // of checks that name none
 	Now    func() time.Time                                          // nil means time.Now
 }
 
@@ -59,11 +65,12 @@ type Verdict struct {
 	Claims     map[string]any `json:"claims,omitempty"`
 	ValidFrom  *time.Time     `json:"valid_from,omitempty"`
 	ValidUntil *time.Time     `json:"valid_until,omitempty"`
+	StatusAt   *time.Time     `json:"status_at,omitempty"` // when the status list was fetched
 }
 
 // Reason is one check that was made and how it ended.
 type Reason struct {
-	Name     string `json:"name"`     // format, issuer, signature, period or status
+	Name     string `json:"name"`     // format, issuer, signature, period, status, holder or query
 	Result   string `json:"result"`   // pass, fail or undetermined
 	Code     string `json:"code"`     // why, for programs
 	Sentence string `json:"sentence"` // why, for people
@@ -83,11 +90,20 @@ var sentences = map[string]string{
 	"not_yet_valid":       "It is not valid yet.",
 	"not_revoked":         "It has not been revoked.",
 	"revoked":             "The issuer has revoked it.",
+	"suspended":           "The issuer has suspended it for the time being.",
 	"status_none":         "The issuer publishes no status for it.",
 	"status_unchecked":    "The status was not checked, because this check was made offline.",
 	"status_unreachable":  "The issuer's status list could not be reached, so it may have been revoked.",
 	"status_refused":      "The status list is not a good one of this issuer.",
 	"status_out_of_range": "Its place is not in the issuer's status list.",
+	"holder_proved":       "The wallet that it was issued to has shown it, for this request.",
+	"holder_not_asked":    "No proof was asked for that its holder shows it.",
+	"holder_unproved":     "Nothing proves that its holder shows it.",
+	"holder_mismatch":     "The proof of the holder is not by the key that the credential was issued to.",
+	"request_mismatch":    "The proof of the holder was made for another request or for somebody else.",
+	"transaction_missing": "The holder has not confirmed what was to be confirmed.",
+	"query_met":           "It is what was asked for.",
+	"query_unmet":         "It is not what was asked for.",
 }
 
 func (v *Verdict) add(name, result, code string) {
@@ -95,24 +111,28 @@ func (v *Verdict) add(name, result, code string) {
 }
 
 // conclude draws the verdict from the reasons: one failure makes it invalid; what
-// could not be determined makes it unknown, save a status that an offline check
-// cannot know.
-func (v *Verdict) conclude() Verdict {
+// could not be determined makes it unknown, unless the policy says otherwise.
+func (v *Verdict) conclude(p Policy) Verdict {
 	v.Verdict = Valid
 	for _, r := range v.Reasons {
-		switch {
-		case r.Result == Fail:
+		switch weight := p.weigh(r); {
+		case r.Result == Fail, r.Result == Undetermined && weight == Fatal:
 			v.Verdict = Invalid
-		case r.Result == Undetermined && r.Code != "status_unchecked" && v.Verdict == Valid:
+		case r.Result == Undetermined && weight == Doubtful && v.Verdict == Valid:
 			v.Verdict = Unknown
 		}
 	}
 	return *v
 }
 
-// Check judges what somebody shows. The error tells that there was nothing to
-// judge: no code in the picture, no credential in the text.
+// Check judges what somebody shows, by the verifier's own policy. The error tells
+// that there was nothing to judge: no code in the picture, no credential in the text.
 func (v *Verifier) Check(ctx context.Context, sent []byte) (Verdict, error) {
+	return v.CheckBy(ctx, sent, v.Policy)
+}
+
+// CheckBy is Check by a policy of the caller.
+func (v *Verifier) CheckBy(ctx context.Context, sent []byte, p Policy) (Verdict, error) {
 	text, err := v.look(ctx, sent)
 	if err != nil {
 		return Verdict{}, err
@@ -123,12 +143,12 @@ func (v *Verifier) Check(ctx context.Context, sent []byte) (Verdict, error) {
 	}
 	verdict := Verdict{Format: shown.format}
 	if !verdict.judge(err) {
-		return verdict.conclude(), nil
+		return verdict.conclude(p), nil
 	}
 	verdict.Issuer, verdict.Claims = shown.issuer, shown.claims
 	verdict.period(shown)
 	v.status(ctx, &verdict, shown)
-	return verdict.conclude(), nil
+	return verdict.conclude(p), nil
 }
 
 // look reads the input when its turn comes.

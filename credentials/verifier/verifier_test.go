@@ -24,6 +24,7 @@ import (
 
 	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/vc/statuslist"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/web"
 )
@@ -71,7 +72,7 @@ const address = base + "/status/1"
 
 // bits is a signed status list with one bit set; change spoils it.
 func bits(set int, change func(*vc.DraftInput)) []byte {
-	raw := make([]byte, leastBits)
+	raw := make([]byte, statuslist.MinPlaces/8)
 	raw[set/8] |= 0x80 >> (set % 8)
 	d := vc.DraftInput{ID: address, Issuer: did, ValidFrom: noon.Add(-time.Hour), ValidUntil: noon.Add(time.Hour), Types: []string{"BitstringStatusListCredential"},
 		Subject: address + "#list", Claims: map[string]any{"type": "BitstringStatusList", "statusPurpose": "revocation", "encodedList": folded(raw), "ttl": 60000}}
@@ -106,7 +107,7 @@ func TestStatusListIsJudgedBeforeItsBit(t *testing.T) {
 		"expired":        {bits(1, func(d *vc.DraftInput) { d.ValidUntil = noon }), 2, "unknown well_formed issuer_trusted signature_good in_period status_refused"},
 		"no list":        {document(nil), 2, "unknown well_formed issuer_trusted signature_good in_period status_refused"},
 		"too short":      {bits(1, func(d *vc.DraftInput) { d.Claims["encodedList"] = folded(make([]byte, 16)) }), 2, "unknown well_formed issuer_trusted signature_good in_period status_refused"},
-		"bomb":           {bits(1, func(d *vc.DraftInput) { d.Claims["encodedList"] = folded(make([]byte, mostBits+1)) }), 2, "unknown well_formed issuer_trusted signature_good in_period status_refused"},
+		"bomb":           {bits(1, func(d *vc.DraftInput) { d.Claims["encodedList"] = folded(make([]byte, 16<<20+1)) }), 2, "unknown well_formed issuer_trusted signature_good in_period status_refused"},
 		"flipped":        {bytes.Replace(bits(1, same), []byte(`"ttl":60000`), []byte(`"ttl":60001`), 1), 2, "unknown well_formed issuer_trusted signature_good in_period status_refused"},
 		"not compressed": {bits(1, func(d *vc.DraftInput) { d.Claims["encodedList"] = "uAAAA" }), 2, "unknown well_formed issuer_trusted signature_good in_period status_refused"},
 	} {
@@ -147,7 +148,7 @@ func TestStatusOfAnUnknownKindIsNotPassedOver(t *testing.T) {
 	verdict := Verdict{}
 	v := trusting(func(context.Context, string) ([]byte, error) { return nil, io.EOF })
 	v.status(t.Context(), &verdict, shown{issuer: c.Issuer, status: []place{{}}})
-	if got := says(verdict.conclude()); !strings.HasPrefix(got, Unknown) {
+	if got := says(verdict.conclude(Policy{})); !strings.HasPrefix(got, Unknown) {
 		t.Errorf("got %s, want unknown", got)
 	}
 }

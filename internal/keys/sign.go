@@ -19,6 +19,19 @@ func (r *Ring) Signer(d Domain) (SigningKey, error) {
 	return signing, nil
 }
 
+// Next is the key that will sign after the current one; false when there is none yet.
+// It signs requests for certificates until its turn comes.
+func (r *Ring) Next(d Domain) (SigningKey, bool) {
+	for _, k := range (*r.keys.Load())[d] {
+		if k.State == next && k.signer != nil {
+			signing := k.verifier()
+			signing.Signer = k.signer
+			return signing, true
+		}
+	}
+	return SigningKey{}, false
+}
+
 // Published are the keys that others should know: the current one, the next, and
 // those that were retired less than overlap ago.
 func (r *Ring) Published(d Domain, now time.Time, overlap time.Duration) []SigningKey {

@@ -53,6 +53,23 @@ func AllowConnect(c *gin.Context, origin string) {
 	header.Set("Content-Security-Policy", strings.Replace(header.Get("Content-Security-Policy"), "connect-src 'self'", "connect-src 'self' "+origin, 1))
 }
 
+// AllowWASM lets the scripts of one answer compile WebAssembly, and nothing else that
+// the policy forbids. The handler calls it before it writes.
+func AllowWASM(c *gin.Context) {
+	header := c.Writer.Header()
+	header.Set("Content-Security-Policy", strings.Replace(header.Get("Content-Security-Policy"), "script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'", 1))
+}
+
+// AllowFraming lets pages of any site show one answer within them: for a page that
+// knows nobody, and does nothing that a click could be stolen for. The handler calls
+// it before it writes.
+func AllowFraming(c *gin.Context) {
+	header := c.Writer.Header()
+	header.Set("Content-Security-Policy", strings.Replace(header.Get("Content-Security-Policy"), "frame-ancestors 'none'", "frame-ancestors *", 1))
+	header.Del("X-Frame-Options")
+	header.Set("Cross-Origin-Resource-Policy", "cross-origin")
+}
+
 func preflight(c *gin.Context) error {
 	c.Header("Access-Control-Allow-Methods", "GET, HEAD, POST")
 	c.Header("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, Accept-Language, Idempotency-Key")

@@ -75,7 +75,7 @@ func parse(raw []byte) (Added, error) {
 		m.ID = strings.ToLower(rand.Text()) // 130 bits
 	}
 	r := refusing()
-	r.unless(idForm.MatchString(m.ID), "client_id", "must match "+idForm.String())
+	r.unless(idForm.MatchString(m.ID) || m.AuthMethod == Attested && Wellformed(m.ID), "client_id", "must match "+idForm.String()+" (or, of a wallet that is attested, be the sub of its attestation)")
 	a := Added{}
 	if m.AuthMethod == SecretBasic || m.AuthMethod == SecretPost {
 		r.unless(m.Secret == "" || len(m.Secret) >= leastSecret && len(m.Secret) <= 256, "client_secret", "must have 22 to 256 characters, or be left out: then we draw one")
@@ -241,7 +241,7 @@ func redirectOK(uri string, method AuthMethod) bool {
 		return local(u)
 	}
 	// An app's own scheme names a domain in reverse (RFC 8252, 7.1).
-	return method == NoAuth && strings.Contains(u.Scheme, ".")
+	return (method == NoAuth || method == Attested) && strings.Contains(u.Scheme, ".")
 }
 
 func local(u *url.URL) bool {

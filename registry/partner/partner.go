@@ -96,12 +96,13 @@ const (
 	SecretPost    AuthMethod = "client_secret_post"
 	TLSAuth       AuthMethod = "tls_client_auth"
 	SelfSignedTLS AuthMethod = "self_signed_tls_client_auth"
+	Attested      AuthMethod = "attest_jwt_client_auth" // of a wallet, by its maker
 	NoAuth        AuthMethod = "none"
 )
 
 // Methods lists the methods, the strongest first.
 func Methods() []AuthMethod {
-	return []AuthMethod{PrivateKeyJWT, TLSAuth, SelfSignedTLS, SecretBasic, SecretPost, NoAuth}
+	return []AuthMethod{PrivateKeyJWT, TLSAuth, SelfSignedTLS, Attested, SecretBasic, SecretPost, NoAuth}
 }
 
 // Secret tells of a client's secret: its SHA-256, for it has 128 random bits or more.

@@ -38,7 +38,7 @@ func (p Profile) Algorithms() []string {
 // Methods are those by which a client of this profile may prove itself.
 func (p Profile) Methods() []AuthMethod {
 	if p.Includes(FAPI2) {
-		return []AuthMethod{PrivateKeyJWT, TLSAuth, SelfSignedTLS}
+		return []AuthMethod{PrivateKeyJWT, TLSAuth, SelfSignedTLS, Attested}
 	}
 	return Methods()
 }

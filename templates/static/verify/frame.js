@@ -1,0 +1,62 @@
+// The verifier within a page of somebody else. It tells the page that greeted it, and
+// nobody else, what the verdict is.
+import { offerCamera } from './camera.js';
+import { by, say, show } from './words.js';
+
+let host;
+const tell = (message) => { if (host) window.parent.postMessage({ source: 'plinth-verify', ...message }, host); };
+window.addEventListener('message', (event) => {
+  // The first greeting of the page around us decides whom we tell.
+  if (host || event.source !== window.parent || event.data?.source !== 'plinth-verify-host') return;
+  host = event.origin;
+  tell({ type: 'ready' });
+});
+
+const finish = (verdict) => {
+  show({ ...verdict, issuer: verdict.issuer, validUntil: verdict.valid_until && Date.parse(verdict.valid_until) / 1000, statusAt: verdict.status_at && Date.parse(verdict.status_at) / 1000 });
+  tell({ type: 'verdict', detail: verdict });
+};
+
+const check = async (body) => {
+  const answer = await fetch('/verify/check', { method: 'POST', headers: { 'Content-Type': 'application/octet-stream' }, body });
+  const verdict = await answer.json();
+  if (!answer.ok) {
+    say('scan.nocode');
+    return tell({ type: 'error', detail: { code: verdict.type } });
+  }
+  return finish(verdict);
+};
+
+const askWallet = async (preset) => {
+  const made = await fetch('/vp/requests', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ preset }) });
+  if (!made.ok) return say('ask.nobrowser');
+  const request = await made.json();
+  by('picture').src = request.qr;
+  by('open').href = request.link;
+  by('asked').hidden = false;
+  for (;;) {
+    const answer = await fetch(`/vp/requests/${request.id}`, { headers: { Authorization: `Bearer ${request.secret}` } });
+    const result = await answer.json();
+    if (!answer.ok || !['asked', 'opened'].includes(result.state)) {
+      by('asked').hidden = true;
+      const [shown] = result.credentials || [];
+      if (result.state === 'answered' && shown) return finish({ ...shown, verdict: result.verdict });
+      say(`answer.${result.state === 'refused' || result.state === 'expired' ? result.state : 'failed'}`);
+      return tell({ type: 'error', detail: { code: result.state } });
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 2000); });
+  }
+};
+
+const asked = new URLSearchParams(location.search);
+by('page').hidden = false;
+if (asked.get('mode') === 'ask') {
+  by('ways').hidden = true;
+  askWallet(asked.get('preset') || '');
+} else {
+  offerCamera((text) => check(text));
+  by('check').addEventListener('submit', (event) => {
+    event.preventDefault();
+    check(by('file').files[0] || by('text').value);
+  });
+}

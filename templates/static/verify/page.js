@@ -1,0 +1,34 @@
+// The page that checks a credential: a code that the camera sees is sent like a text,
+// and a browser with a wallet of its own can be asked without a picture.
+import { offerCamera } from './camera.js';
+import { by, say } from './words.js';
+
+offerCamera((text) => {
+  by('file').value = '';
+  by('text').value = text;
+  by('check').requestSubmit();
+});
+
+// askBrowser asks by the Digital Credentials API. The page shows the answer by a form,
+// so that it is made by the server like every other.
+const askBrowser = async (preset) => {
+  const made = await fetch('/vp/requests', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ preset, response_mode: 'dc_api.jwt' }) });
+  if (!made.ok) throw new Error('refused');
+  const request = await made.json();
+  const shown = await navigator.credentials.get({ mediation: 'required', digital: { requests: [request.dc_api] } });
+  await fetch(request.answer_uri, { method: 'POST', headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${request.secret}` }, body: JSON.stringify({ protocol: shown.protocol, data: shown.data }) });
+  by('answer-id').value = request.id;
+  by('answer-secret').value = request.secret;
+  by('answer').requestSubmit();
+};
+
+if ('DigitalCredential' in window && by('ask-browser')) {
+  by('ask-browser').hidden = false;
+  by('ask-browser').addEventListener('click', async () => {
+    try {
+      await askBrowser(document.querySelector('[name=preset]:checked').value);
+    } catch {
+      say('ask.nobrowser');
+    }
+  });
+}

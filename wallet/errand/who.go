@@ -1,0 +1,246 @@
+package errand
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Who asks, as far as it can be known.
+type Who struct {
+	ID     string `json:"id"`
+	Prefix string `json:"prefix"`
+	Name   string `json:"name,omitempty"`   // as it calls itself, or as its certificate does
+	Domain string `json:"domain,omitempty"` // to where the answer goes
+	Mark   Mark   `json:"mark"`
+}
+
+// Mark says how far a verifier is known.
+type Mark string
+
+// The marks, the best first.
+const (
+	Vouched  Mark = "vouched"  // a certificate of an authority that the wallet trusts
+	Proven   Mark = "proven"   // signed by the domain or identifier that is shown; nobody vouches for it
+	Unproven Mark = "unproven" // not signed at all: only the domain is sure
+)
+
+var requestAlgorithms = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.EdDSA, jose.PS256, jose.RS256}
+
+// prefixed splits a client identifier. Drafts name the prefix apart.
+func (q *request) prefixed() (prefix, rest string) {
+	if q.Scheme != "" {
+		if q.Scheme == "did" {
+			return "decentralized_identifier", q.ClientID
+		}
+		return q.Scheme, q.ClientID
+	}
+	if strings.HasPrefix(q.ClientID, "did:") {
+		return "decentralized_identifier", q.ClientID
+	}
+	prefix, rest, found := strings.Cut(q.ClientID, ":")
+	if !found {
+		return "", q.ClientID
+	}
+	return prefix, rest
+}
+
+// unsigned takes a request that nobody signed: only one whose identifier is where the
+// answer goes, for then at least that is sure.
+func (s *Show) unsigned() error {
+	prefix, rest := s.Request.prefixed()
+	to := s.Request.Response
+	if to == "" {
+		to = s.Request.Redirect
+	}
+	if prefix != "redirect_uri" || rest != to || rest == "" {
+		return errVerifier.Because(errors.New("a request by this kind of party must be signed"))
+	}
+	s.Prefix = prefix
+	s.Asked.Who = Who{ID: s.Request.ClientID, Prefix: prefix, Name: short(s.Request.Metadata.Name), Mark: Unproven}
+	return nil
+}
+
+func short(name string) string {
+	if r := []rune(name); len(r) > 120 {
+		return string(r[:120])
+	}
+	return name
+}
+
+// proveRequest checks a request object: by a key of whoever it says it is from.
+func (r *Runner) proveRequest(ctx context.Context, object string, s *Show) error {
+	wanted := s.Request.WalletNonce
+	if unsigned, ok := plainObject(object); ok {
+		s.Request = request{}
+		if err := json.Unmarshal(unsigned, &s.Request); err != nil {
+			return errRequest.Because(errors.New("the request cannot be read"))
+		}
+		if s.Request.WalletNonce != wanted {
+			return errVerifier.Because(errors.New("it is not the answer to this wallet"))
+		}
+		return s.unsigned()
+	}
+	token, err := jose.ParseSignedCompact(object, requestAlgorithms)
+	if err != nil || len(object) > maxRequest {
+		return errVerifier.Because(errors.New("the request is no signed JWT"))
+	}
+	header := token.Signatures[0].Protected
+	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != requestType && typ != "application/"+requestType {
+		return errVerifier.Because(errors.New("typ is not that of a request"))
+	}
+	// What is read before the signature is checked chooses the key, no more.
+	if err := json.Unmarshal(token.UnsafePayloadWithoutVerification(), &s.Request); err != nil {
+		return errRequest.Because(errors.New("the request cannot be read"))
+	}
+	chain, err := chainOf(object)
+	if err != nil {
+		return errVerifier.Because(err)
+	}
+	key, err := r.verifierKey(ctx, s, header, chain)
+	if err != nil {
+		return errVerifier.Because(err)
+	}
+	payload, err := token.Verify(key)
+	if err != nil {
+		return errVerifier.Because(errors.New("the signature does not fit"))
+	}
+	s.Request = request{}
+	if err := json.Unmarshal(payload, &s.Request); err != nil {
+		return errRequest.Because(errors.New("the request cannot be read"))
+	}
+	if s.Request.WalletNonce != wanted {
+		return errVerifier.Because(errors.New("it is not the answer to this wallet"))
+	}
+	if a := texts(s.Request.Audience); len(a) > 0 && !slices.Contains(a, anyWallet) {
+		return errVerifier.Because(errors.New("the request is for somebody else"))
+	}
+	return nil
+}
+
+// plainObject is the payload of a request object that says itself that it is unsigned.
+func plainObject(object string) ([]byte, bool) {
+	parts := strings.Split(object, ".")
+	if len(parts) != 3 || parts[2] != "" {
+		return nil, false
+	}
+	head, err := base64.RawURLEncoding.DecodeString(parts[0])
+	var header struct {
+		Algorithm string `json:"alg"`
+	}
+	if err != nil || json.Unmarshal(head, &header) != nil || header.Algorithm != "none" {
+		return nil, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	return payload, err == nil
+}
+
+// verifierKey finds the key of whoever a request says it is from, and fills in who
+// that is.
+func (r *Runner) verifierKey(ctx context.Context, s *Show, header jose.Header, chain []*x509.Certificate) (any, error) {
+	prefix, rest := s.Request.prefixed()
+	s.Prefix = prefix
+	s.Asked.Who = Who{ID: s.Request.ClientID, Prefix: prefix, Name: short(s.Request.Metadata.Name), Mark: Proven}
+	switch prefix {
+	case "x509_san_dns", "x509_hash":
+		return r.certified(s, rest, chain)
+	case "decentralized_identifier":
+		method := header.KeyID
+		if strings.HasPrefix(method, "#") {
+			method = rest + method
+		}
+		did, _, _ := strings.Cut(method, "#")
+		if did != rest {
+			return nil, errors.New("signed by a key of somebody else")
+		}
+		return r.issuerKey(ctx, s.Request.Response, method)
+	case "redirect_uri":
+		return nil, errors.New("a request by redirect_uri must not be signed")
+	}
+	return nil, errors.New("a kind of party that this wallet cannot make sure of")
+}
+
+// certified finds the key in the certificate of a request. A certificate for which
+// nobody vouches still ties the request to the name or hash in the identifier.
+func (r *Runner) certified(s *Show, rest string, chain []*x509.Certificate) (any, error) {
+	if err := r.vouched(chain); err == nil {
+		s.Asked.Who.Mark = Vouched
+	} else if err := heldTogether(chain, r.Now()); err != nil {
+		return nil, err
+	}
+	leaf := chain[0]
+	if s.Prefix == "x509_hash" {
+		sum := sha256.Sum256(leaf.Raw)
+		if base64.RawURLEncoding.EncodeToString(sum[:]) != rest {
+			return nil, errors.New("the certificate has another hash")
+		}
+	} else {
+		if !slices.Contains(leaf.DNSNames, rest) {
+			return nil, errors.New("the certificate has another name")
+		}
+		if to, err := address(s.Request.Response); err != nil || to.Hostname() != rest {
+			return nil, errors.New("the answer would go to another host than the certificate names")
+		}
+	}
+	if names := leaf.Subject.Organization; s.Asked.Who.Mark == Vouched && len(names) > 0 {
+		s.Asked.Who.Name = short(names[0])
+	}
+	return leaf.PublicKey, nil
+}
+
+// vouched tells whether a chain leads to an authority that the wallet trusts.
+func (r *Runner) vouched(chain []*x509.Certificate) error {
+	if r.Anchors == nil || len(chain) == 0 {
+		return errors.New("no authorities")
+	}
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: r.Anchors(), Intermediates: between, CurrentTime: r.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	return err
+}
+
+func heldTogether(chain []*x509.Certificate, now time.Time) error {
+	if len(chain) == 0 {
+		return errors.New("no certificate")
+	}
+	for i, c := range chain {
+		if now.Before(c.NotBefore) || now.After(c.NotAfter) {
+			return errors.New("a certificate is not of now")
+		}
+		if i+1 < len(chain) && c.CheckSignatureFrom(chain[i+1]) != nil {
+			return errors.New("the certificates are no chain")
+		}
+	}
+	return nil
+}
+
+const maxChain = 6
+
+// chainOf reads the certificates in the header of a token.
+func chainOf(object string) ([]*x509.Certificate, error) {
+	head, _, _ := strings.Cut(object, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(head)
+	var header struct {
+		Chain [][]byte `json:"x5c"`
+	}
+	if err != nil || json.Unmarshal(raw, &header) != nil || len(header.Chain) > maxChain {
+		return nil, errors.New("the certificates cannot be read")
+	}
+	chain := make([]*x509.Certificate, len(header.Chain))
+	for i, der := range header.Chain {
+		if chain[i], err = x509.ParseCertificate(der); err != nil {
+			return nil, errors.New("the certificates cannot be read")
+		}
+	}
+	return chain, nil
+}
