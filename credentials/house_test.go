@@ -1,6 +1,9 @@
 package credentials
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"io"
@@ -11,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/oidc"
@@ -144,5 +148,60 @@ func TestASVS_10_3_ExpiredTokenIsRefused(t *testing.T) {
 	got, _ := ask(t, "POST", h.url+"/vci/credential", token.Access, proof())
 	if challenge := got.Header.Get("WWW-Authenticate"); got.StatusCode != 401 || !strings.HasPrefix(challenge, `Bearer realm="plinth", error="invalid_token"`) {
 		t.Errorf("got %d %s, want 401 invalid_token", got.StatusCode, challenge)
+	}
+}
+
+// A token that is bound to a key is worth nothing without it (RFC 9449, 7.1).
+func TestABoundTokenIsShownWithItsKey(t *testing.T) {
+	h := newHouse(t)
+	key := p256()
+	proven := func(path, access string) string {
+		claims := map[string]any{"jti": rand.Text(), "htm": "POST", "htu": h.url + path, "iat": h.now().Unix()}
+		if access != "" {
+			sum := sha256.Sum256([]byte(access))
+			claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
+		}
+		return forged{key, jose.ES256, "dpop+jwt", map[string]any{"jwk": jose.JSONWebKey{Key: key.Public()}}, claims}.jwt(t)
+	}
+	send := func(path, kind, body string, headers map[string]string) (*http.Response, map[string]any) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url+path, strings.NewReader(body))
+		must(t, err)
+		r.Header.Set("Content-Type", kind)
+		for name, value := range headers {
+			r.Header.Set(name, value)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		must(t, err)
+		defer answer.Body.Close()
+		var told map[string]any
+		_ = json.NewDecoder(answer.Body).Decode(&told)
+		return answer, told
+	}
+	form := url.Values{"grant_type": {GrantType}, "pre-authorized_code": {h.code(h.offer(t, false))}}
+	_, token := send("/oidc/token", "application/x-www-form-urlencoded", form.Encode(), map[string]string{"DPoP": proven("/oidc/token", "")})
+	access, _ := token["access_token"].(string)
+	if access == "" || token["token_type"] != "DPoP" {
+		t.Fatalf("got %v, want a bound token", token)
+	}
+	request := func() string {
+		return `{"credential_configuration_id":"` + NationalID + `","proofs":{"jwt":["` + h.proofFor(t) + `"]}}`
+	}
+	for what, headers := range map[string]map[string]string{
+		"as a bearer's":        {"Authorization": "Bearer " + access},
+		"without a proof":      {"Authorization": "DPoP " + access},
+		"for another endpoint": {"Authorization": "DPoP " + access, "DPoP": proven("/vci/deferred", access)},
+		"for another token":    {"Authorization": "DPoP " + access, "DPoP": proven("/vci/credential", "another")},
+	} {
+		answer, _ := send("/vci/credential", "application/json", request(), headers)
+		if challenge := answer.Header.Get("WWW-Authenticate"); answer.StatusCode != 401 || !strings.HasPrefix(challenge, "DPoP ") || answer.Header.Get("DPoP-Nonce") == "" {
+			t.Errorf("%s: got %d %s, want 401 and a challenge of DPoP", what, answer.StatusCode, challenge)
+		}
+	}
+	once := map[string]string{"Authorization": "DPoP " + access, "DPoP": proven("/vci/credential", access)}
+	if answer, told := send("/vci/credential", "application/json", request(), once); answer.StatusCode != 200 || answer.Header.Get("DPoP-Nonce") == "" {
+		t.Errorf("got %d %v, want the credential and the next nonce", answer.StatusCode, told)
+	}
+	if answer, _ := send("/vci/credential", "application/json", request(), once); answer.StatusCode != 401 {
+		t.Errorf("got %d for the same proof again, want 401", answer.StatusCode)
 	}
 }

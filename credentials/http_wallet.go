@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"slices"
@@ -222,7 +223,8 @@ func (i *Issuer) refuse(c *gin.Context, err error, older bool) error {
 	case f.Kind != fault.Invalid && f.Kind != fault.Denied:
 		return err
 	}
-	told := map[string]any{"error": f.Code, "error_description": ascii(f.Sentence)}
+	slog.InfoContext(c, "wallet refused", "error", f.Code, "route", c.FullPath())
+	told := map[string]any{"error": f.Code, "error_description": described(f)}
 	if older && (f.Code == errProof.Code || f.Code == invalidNonce.Code) {
 		// Draft 13 has no nonce endpoint: a new one comes with the refusal (7.3.2 there).
 		told["error"] = errProof.Code
@@ -232,6 +234,16 @@ func (i *Issuer) refuse(c *gin.Context, err error, older bool) error {
 		told["c_nonce_expires_in"] = int(nonceLife / time.Second)
 	}
 	return answer(c, http.StatusBadRequest, told)
+}
+
+// described tells the maker of a wallet what was wrong. For faults of what they sent
+// that is the reason too: it is about their own message, and about nobody.
+func described(f *fault.Fault) string {
+	text := f.Sentence
+	if cause := errors.Unwrap(f); cause != nil && slices.Contains([]string{errProof.Code, errRequest.Code, errEncryption.Code}, f.Code) {
+		text += " Here: " + strings.ReplaceAll(cause.Error(), "\n", ", ") + "."
+	}
+	return ascii(text[:min(len(text), 400)])
 }
 
 // ascii keeps to the characters that RFC 6749 allows in an error_description.

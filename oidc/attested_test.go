@@ -96,6 +96,7 @@ func (w *world) pushWallet(t *testing.T, headers map[string]string) answer {
 	t.Helper()
 	form := w.question(rp{id: walletID})
 	form.Set("scope", "national_id offline_access")
+	form.Set("resource", w.URL) // as OpenID4VCI 1.0 recommends it
 	form.Del("nonce")
 	return w.send(t, "/oidc/par", form, headers)
 }

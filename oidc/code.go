@@ -59,7 +59,7 @@ func (g codeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 		return fmt.Errorf("spending a code of client %s: %w", asking.ID, err)
 	}
 	failpoint.Hit(spentPoint)
-	if wrong := found.Facts.contradicts(form, b); wrong != nil {
+	if wrong := g.contradicts(found.Facts, form, b); wrong != nil {
 		if _, err := revoke(ctx, tx, found.ID, asking.ID, now); err != nil {
 			return fmt.Errorf("revoking grant %s: %w", found.ID, err)
 		}
@@ -123,7 +123,7 @@ func (p *Provider) renew(ctx context.Context, tx pgx.Tx, asking client, found st
 }
 
 // contradicts compares a token request with the authorization request before it.
-func (f facts) contradicts(form url.Values, b binding) error {
+func (p *Provider) contradicts(f facts, form url.Values, b binding) error {
 	if form.Get("redirect_uri") != f.Redirect {
 		return fosite.ErrInvalidGrant.WithHint("The redirect_uri is not the one of the authorization request.")
 	}
@@ -133,7 +133,7 @@ func (f facts) contradicts(form url.Values, b binding) error {
 	if f.Instance != b.instance && f.Instance != "" {
 		return fosite.ErrInvalidGrant.WithHint("The code is for another copy of the wallet.")
 	}
-	for _, resource := range form["resource"] {
+	for _, resource := range p.elsewhere(form["resource"]) {
 		if !slices.Contains(f.Resources, resource) {
 			return errTarget
 		}

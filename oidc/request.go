@@ -77,7 +77,7 @@ func (p *Provider) judge(ctx context.Context, c client, form url.Values) (asked,
 	}
 	a := asked{Client: c.ID, Redirect: form.Get("redirect_uri"), State: form.Get("state"), Nonce: form.Get("nonce"),
 		Challenge: form.Get("code_challenge"), JKT: form.Get("dpop_jkt"), Locales: strings.Fields(form.Get("claims_locales")),
-		Hint: form.Get("login_hint"), UILocales: form.Get("ui_locales"), Resources: form["resource"]}
+		Hint: form.Get("login_hint"), UILocales: form.Get("ui_locales"), Resources: p.elsewhere(form["resource"])}
 	for _, step := range []func() error{
 		func() error { return p.pkce(ctx, c, form) },
 		func() error { return p.mode(ctx, c, &a, form.Get("response_mode")) },
@@ -216,6 +216,14 @@ func (p *Provider) claimed(a *asked, c client, form url.Values) error {
 	// A class that nobody knows cannot be met; unless it is a must, it is no wish either.
 	a.ACR = slices.DeleteFunc(a.ACR, func(acr string) bool { return !slices.Contains(auth.ACRs(), acr) })
 	return p.hinted(a, form.Get("id_token_hint"))
+}
+
+// elsewhere leaves out ourselves: a wallet names the credential issuer (OpenID4VCI 1.0,
+// 5.1.2), which we are too, and every token is for us that is for nobody else.
+func (p *Provider) elsewhere(resources []string) []string {
+	return slices.DeleteFunc(slices.Clone(resources), func(resource string) bool {
+		return resource == p.issuer || strings.HasPrefix(resource, p.issuer+"/")
+	})
 }
 
 // reach judges which resources tokens are asked for (RFC 8707).

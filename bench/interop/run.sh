@@ -46,6 +46,10 @@ say '… and refuses a changed one'
 sed 's/"birthDate":"19/"birthDate":"18/' "$work/vc.json" >"$work/changed.json"
 cmp -s "$work/vc.json" "$work/changed.json" && { echo 'nothing was changed' >&2; exit 3; }
 if node vc-verify.mjs "$work/changed.json" "$work/world.json"; then exit 1; fi
+say '@openid4vc fetches'
+node vci.mjs "$PLINTH_DATA/demo.json" ../../plinth "$work/fetched.json"
+say '… @digitalbazaar/vc verifies'
+node vc-verify.mjs "$work/fetched.json" "$work/world.json"
 say '@sd-jwt/sd-jwt-vc, both ways'
 (here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc/sdjwt)
 say 'SBI by a client of its own'

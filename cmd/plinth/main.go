@@ -46,6 +46,7 @@ type commands struct {
 	Client      clientCommand      `cmd:"" help:"Relying parties."`
 	Federation  federationCommand  `cmd:"" help:"Entities below this provider in a federation (OpenID Federation)."`
 	Issue       issueCommand       `cmd:"" help:"Issue a credential to a file, for assisted issuance."`
+	Offer       offerCommand       `cmd:"" help:"Offer a credential to somebody's wallet."`
 	Verify      verifyCommand      `cmd:"" help:"Check a credential: a picture of a QR code, its text, or JSON."`
 	Wallet      walletCommand      `cmd:"" help:"A wallet without a screen."`
 	Audit       auditCommand       `cmd:"" help:"The audit log."`
