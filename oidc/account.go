@@ -71,8 +71,8 @@ func (p *Provider) settleHome(ctx context.Context, m permission) (login.Ending, 
 		return ending, nil
 	}
 	err := postgres.InTx(ctx, p.Pool, func(tx pgx.Tx) error {
-		id, err := p.settleIn(ctx, tx, m)
-		ending.Session = p.write(ticket{kind: sessionKind, id: id})
+		session, err := p.settleIn(ctx, tx, m)
+		ending.Session = p.write(session)
 		return err
 	})
 	return ending, err
@@ -134,7 +134,7 @@ func (p *Provider) Withdraw(ctx context.Context, person, id uuid.UUID) error {
 		}
 		party, err := p.find(ctx, tx, g.Client)
 		if err == nil {
-			err = p.tellEnd(ctx, tx, party, person, nil)
+			err = p.tellWithdrawn(ctx, tx, party, person)
 		}
 		if known(err) && err != nil {
 			return err

@@ -49,6 +49,9 @@ func (p *Provider) authorize(c *gin.Context) error {
 	if uri := form.Get("request_uri"); strings.HasPrefix(uri, requestURN) {
 		return p.resume(c, asking, uri)
 	}
+	if form.Get("request") != "" {
+		p.readKeys(c, form)
+	}
 	inside, err := p.unwrap(c, asking, form)
 	if err != nil && !asking.registered(form.Get("redirect_uri")) {
 		return errForm.Because(err)
@@ -174,7 +177,7 @@ type visitor struct {
 // unasked answers without a page where that is possible, and where it must be.
 func (p *Provider) unasked(ctx context.Context, v visitor) (bool, string, error) {
 	a := v.asked
-	if !v.proof.Zero() && a.strong(v.proof.Methods()) && !a.prompts("consent") {
+	if !v.proof.Zero() && a.strong(v.proof.Methods()) && !a.prompts("consent") && a.Deferred == "" {
 		claims, asked, err := p.recollect(ctx, v)
 		if err != nil {
 			return false, "", err

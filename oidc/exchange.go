@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
 )
@@ -77,6 +78,11 @@ func (g exchangeGrant) delegated(ctx context.Context, asking client, token, scop
 	if !ok || a.Machine || a.expired(g.Now()) || !asking.looksAt(a) {
 		return minted{}, refused
 	}
+	if a.Own != uuid.Nil {
+		if gone, err := isRevoked(ctx, txOf(ctx), a.Own); err != nil || gone {
+			return minted{}, either(err, refused)
+		}
+	}
 	found, err := live(ctx, txOf(ctx), a.ID, g.Now())
 	if errors.Is(err, pgx.ErrNoRows) {
 		return minted{}, refused
@@ -106,7 +112,7 @@ func (g exchangeGrant) delegated(ctx context.Context, asking client, token, scop
 	if scopes == nil {
 		scopes = []string{}
 	}
-	return minted{access: access{ID: found.ID, Scopes: scopes, Actor: asking.ID, Expires: a.Expires}, lived: lived{db: txOf(ctx), grant: grant, facts: facts{}}}, nil
+	return minted{access: access{ID: found.ID, Own: uuid.New(), Scopes: scopes, Actor: asking.ID, Expires: a.Expires}, lived: lived{db: txOf(ctx), grant: grant, facts: facts{}}}, nil
 }
 
 // PopulateTokenEndpointResponse says what was minted.

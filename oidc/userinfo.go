@@ -97,8 +97,8 @@ func (p *Provider) opened(ctx context.Context, r *http.Request, shown shownToken
 	if err := p.possessed(ctx, r, a, shown); err != nil {
 		return a, err
 	}
-	if a.Machine {
-		gone, err := isRevoked(ctx, p.Pool, a.ID)
+	if by := a.single(); by != uuid.Nil {
+		gone, err := isRevoked(ctx, p.Pool, by)
 		if err != nil || gone {
 			return a, either(err, errToken)
 		}
