@@ -51,13 +51,13 @@ func (p *Provider) authorize(c *gin.Context) error {
 	}
 	if form.Get("request") != "" {
 		p.readKeys(c, form)
+	} else if asking.Expires != nil {
+		// OpenID Federation 1.0, 12.1.1: who registered itself proves with every request that it is asking.
+		return p.sendBackIfKnown(c, asking, form, fosite.ErrInvalidRequest.WithHint("A relying party of a federation signs its requests (RFC 9101), or pushes them (RFC 9126)."))
 	}
 	inside, err := p.unwrap(c, asking, form)
-	if err != nil && !asking.registered(form.Get("redirect_uri")) {
-		return errForm.Because(err)
-	}
 	if err != nil {
-		return p.sendBack(c, asking, form, err)
+		return p.sendBackIfKnown(c, asking, form, err)
 	}
 	if !asking.registered(inside.Get("redirect_uri")) {
 		return errRedirect
@@ -73,6 +73,14 @@ func (p *Provider) authorize(c *gin.Context) error {
 		return p.sendBack(c, asking, inside, err)
 	}
 	return p.begin(c, asking, a)
+}
+
+// sendBackIfKnown refuses at the client's address, or here where that cannot be trusted.
+func (p *Provider) sendBackIfKnown(c *gin.Context, asking client, form url.Values, err error) error {
+	if !asking.registered(form.Get("redirect_uri")) {
+		return errForm.Because(err)
+	}
+	return p.sendBack(c, asking, form, err)
 }
 
 // asking finds the client that somebody was sent here by, and asks the federation

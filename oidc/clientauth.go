@@ -142,7 +142,7 @@ func (p *Provider) readKeys(ctx context.Context, form url.Values) {
 			id = unproven.Subject
 		}
 	}
-	c, err := p.find(ctx, p.Pool, id)
+	c, err := p.asking(ctx, id) // a relying party of a federation comes in by its first request
 	if err != nil || c.JWKSURI == "" {
 		return
 	}

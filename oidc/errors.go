@@ -101,7 +101,7 @@ func readBody(c *gin.Context) (url.Values, error) {
 // different ones of the two would judge different requests.
 func repeated(form url.Values) string {
 	for name, values := range form {
-		if len(values) > 1 && name != "resource" { // RFC 8707 lets this one repeat
+		if len(values) > 1 && name != "resource" && name != "audience" { // RFC 8707 and RFC 8693 let these repeat
 			return name
 		}
 	}

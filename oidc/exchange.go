@@ -15,6 +15,8 @@ import (
 const (
 	exchangeGrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
 	accessTokenType   = "urn:ietf:params:oauth:token-type:access_token"
+	maxTargets        = 16
+	maxActors         = 8
 )
 
 // exchangeGrant lets a service that was given a person's token act for the person
@@ -42,6 +44,9 @@ func (g exchangeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.
 	}
 	if form.Get("actor_token") != "" {
 		return fosite.ErrInvalidRequest.WithHint("The actor is the client that authenticates; send no actor_token.")
+	}
+	if len(form["audience"]) > maxTargets || len(form["resource"]) > maxTargets {
+		return errTarget
 	}
 	resources := append(slices.Clone(form["resource"]), form["audience"]...)
 	if len(resources) == 0 {
@@ -94,6 +99,9 @@ func (g exchangeGrant) delegated(ctx context.Context, asking client, token, scop
 	if err != nil {
 		return minted{}, fmt.Errorf("opening grant %s: %w", found.ID, err)
 	}
+	if len(a.actors()) >= maxActors {
+		return minted{}, refused
+	}
 	scopes := a.Scopes
 	if scopes == nil {
 		scopes = grant.Scopes()
@@ -112,7 +120,7 @@ func (g exchangeGrant) delegated(ctx context.Context, asking client, token, scop
 	if scopes == nil {
 		scopes = []string{}
 	}
-	return minted{access: access{ID: found.ID, Own: uuid.New(), Scopes: scopes, Actor: asking.ID, Expires: a.Expires}, lived: lived{db: txOf(ctx), grant: grant, facts: facts{}}}, nil
+	return minted{access: access{ID: found.ID, Own: uuid.New(), Scopes: scopes, Actor: asking.ID, Before: a.actors(), Expires: a.Expires}, lived: lived{db: txOf(ctx), grant: grant, facts: facts{}}}, nil
 }
 
 // PopulateTokenEndpointResponse says what was minted.

@@ -54,11 +54,7 @@ func (p *Provider) recall(ctx context.Context, v login.Visit) (login.Asked, erro
 	}
 	shown := login.Asked{Client: c.ID, Name: c.named, Logo: c.LogoURI, Policy: c.PolicyURI, Purpose: c.purposeIn, Redirect: a.Redirect,
 		Credentials: a.Configurations, Days: int(c.consentLife() / (24 * time.Hour)), Offline: slices.Contains(a.Scopes, offline), Binding: a.Binding, ACR: a.ACR, Must: a.MustACR, Sandbox: p.Sandbox}
-	for _, d := range a.Details {
-		if d.Type != credentialDetail {
-			shown.Details = append(shown.Details, d.Type)
-		}
-	}
+	shown.Powers, shown.Resources = powers(a.Details), a.Resources
 	for _, name := range a.claims() {
 		shown.Claims = append(shown.Claims, login.Claim{Name: name, Essential: slices.Contains(a.Essential, name), Purpose: a.Purposes[name], Verified: a.Verified.has(name)})
 	}

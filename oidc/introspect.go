@@ -83,6 +83,16 @@ func (p *Provider) about(ctx context.Context, asking client, token string) (map[
 		}
 	}
 	told := map[string]any{"active": true, "iss": p.issuer, "client_id": a.Client, "jti": a.ID.String(), "token_type": binding{jkt: a.JKT}.tokenType()}
+	for _, id := range []string{a.Client, a.Actor} {
+		if id == "" {
+			continue
+		}
+		if _, err := p.find(ctx, p.Pool, id); !known(err) {
+			return inactive, nil // disabled since: its tokens are worth nothing
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	if by := a.single(); by != uuid.Nil {
 		gone, err := isRevoked(ctx, p.Pool, by)
 		if err != nil || gone {
@@ -102,8 +112,15 @@ func (p *Provider) about(ctx context.Context, asking client, token string) (map[
 	if len(a.Audience) > 0 {
 		told["aud"] = a.Audience
 	}
-	if a.Actor != "" {
-		told["act"] = map[string]string{"sub": a.Actor}
+	var act map[string]any
+	for _, id := range slices.Backward(a.actors()) {
+		before := act
+		if act = map[string]any{"sub": id}; before != nil {
+			act["act"] = before
+		}
+	}
+	if act != nil {
+		told["act"] = act
 	}
 	if a.JKT != "" {
 		told["cnf"] = map[string]string{"jkt": a.JKT}

@@ -65,6 +65,11 @@ func (p *Provider) Machine(ctx context.Context, r *http.Request, scope string) (
 	if !a.Machine || !slices.Contains(a.Scopes, scope) {
 		return "", errScope
 	}
+	if _, err := p.find(ctx, p.Pool, a.Client); !known(err) {
+		return "", errToken // disabled since: its tokens are worth nothing
+	} else if err != nil {
+		return "", err
+	}
 	return a.Client, nil
 }
 
