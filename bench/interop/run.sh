@@ -52,6 +52,8 @@ say '@openid4vc fetches'
 node vci.mjs "$PLINTH_DATA/demo.json" ../../plinth "$work/fetched.json"
 say '… @digitalbazaar/vc verifies'
 node vc-verify.mjs "$work/fetched.json" "$work/world.json"
+say '@digitalbazaar suites, both ways'
+(here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc)
 say 'SBI by a client of its own'
 node sbi.mjs ../../plinth
 say 'Bio SDK, client of its own'

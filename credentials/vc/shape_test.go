@@ -207,6 +207,7 @@ func TestWhatHasAnotherShapeIsRefused(t *testing.T) {
 		"a control character":  {func(d *DraftInput) { d.Claims["gender"] = "a\x7fb" }, ErrMalformed},
 		"one in a tagged text": {func(d *DraftInput) { d.Claims["gender"] = map[string]any{"@value": "\x01", "@language": "en"} }, ErrMalformed},
 		"not a language":       {func(d *DraftInput) { d.Claims["gender"] = map[string]any{"@value": "x", "@language": "e n"} }, ErrMalformed},
+		"an empty language":    {func(d *DraftInput) { d.Claims["gender"] = map[string]any{"@value": "x", "@language": ""} }, ErrShape},
 		"an unsafe number":     {func(d *DraftInput) { d.Claims["gender"] = uint64(1) << 53 }, ErrMalformed},
 		"half a number":        {func(d *DraftInput) { d.Claims["gender"] = 1e-9 }, ErrMalformed},
 		"what is not JSON":     {func(d *DraftInput) { d.Claims["gender"] = func() {} }, ErrMalformed},

@@ -179,7 +179,7 @@ func tagged(v map[string]any) (any, rdf.Term, error) {
 	var parts [3]string
 	for i, key := range [3]string{"@value", "@language", "@direction"} {
 		text, ok := v[key].(string)
-		if !ok && v[key] != nil {
+		if !ok && v[key] != nil || ok && text == "" && key != "@value" {
 			return nil, rdf.Term{}, ErrShape
 		}
 		parts[i] = text
