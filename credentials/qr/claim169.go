@@ -99,23 +99,32 @@ func algorithm(key crypto.PublicKey) (cose.Algorithm, bool) {
 	return 0, false
 }
 
-func (c Claims) document(identity map[int64]any) map[int64]any {
-	m := map[int64]any{claimIdentity: identity}
-	if c.Issuer != "" {
-		m[claimIss] = c.Issuer
-	}
-	if c.Subject != "" {
-		m[claimSub] = c.Subject
-	}
-	for key, at := range map[int64]time.Time{claimExp: c.ExpiresAt, claimNbf: c.NotBefore, claimIat: c.IssuedAt} {
-		if !at.IsZero() {
-			m[key] = at.Unix()
+// claimSet is what is signed.
+type claimSet struct {
+	Issuer    string        `cbor:"1,keyasint,omitempty"`
+	Subject   string        `cbor:"2,keyasint,omitempty"`
+	ExpiresAt int64         `cbor:"4,keyasint,omitempty"`
+	NotBefore int64         `cbor:"5,keyasint,omitempty"`
+	IssuedAt  int64         `cbor:"6,keyasint,omitempty"`
+	Identity  map[int64]any `cbor:"169,keyasint"`
+	Status    *struct {
+		List *Status `cbor:"status_list"`
+	} `cbor:"65535,keyasint,omitempty"`
+}
+
+func (c Claims) document(identity map[int64]any) claimSet {
+	s := claimSet{Issuer: c.Issuer, Subject: c.Subject, Identity: identity}
+	for at, date := range map[*int64]time.Time{&s.ExpiresAt: c.ExpiresAt, &s.NotBefore: c.NotBefore, &s.IssuedAt: c.IssuedAt} {
+		if !date.IsZero() {
+			*at = date.Unix()
 		}
 	}
 	if c.Status != nil {
-		m[claimStatus] = map[string]any{"status_list": c.Status}
+		s.Status = &struct {
+			List *Status `cbor:"status_list"`
+		}{c.Status}
 	}
-	return m
+	return s
 }
 
 // Decoded is a code that has been read. Nothing in it can be believed, and nothing

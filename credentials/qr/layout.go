@@ -112,9 +112,10 @@ func (f *frame) rings(cx, cy, radius int) {
 	}
 }
 
-func (f *frame) alignments(version int) {
+// alignmentCentres are the rows, and the columns, on which alignment patterns stand.
+func alignmentCentres(version int) []int {
 	if version < 2 {
-		return
+		return nil
 	}
 	across := version/7 + 2
 	step := (version*4 + across*2 + 1) / (across*2 - 2) * 2
@@ -123,11 +124,17 @@ func (f *frame) alignments(version int) {
 	}
 	centres := []int{6}
 	for i := across - 2; i >= 0; i-- {
-		centres = append(centres, f.side-7-i*step)
+		centres = append(centres, sideOf(version)-7-i*step)
 	}
+	return centres
+}
+
+func (f *frame) alignments(version int) {
+	centres := alignmentCentres(version)
 	for i, y := range centres {
 		for j, x := range centres {
-			corner := i == 0 && (j == 0 || j == across-1) || i == across-1 && j == 0
+			last := len(centres) - 1
+			corner := i == 0 && (j == 0 || j == last) || i == last && j == 0
 			if !corner {
 				f.rings(x, y, 2)
 			}

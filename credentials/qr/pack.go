@@ -44,8 +44,9 @@ func unmarshal(raw []byte, into any) error {
 	return nil
 }
 
-// A deflater is 800 kB, more than all else that a code needs: they are used again.
-var deflaters = sync.Pool{New: func() any { return mustDeflate(zlib.BestCompression) }}
+// A deflater is 800 kB, more than all else that a code needs: they are used again. To
+// try harder than the default finds nothing more in so few bytes.
+var deflaters = sync.Pool{New: func() any { return mustDeflate(zlib.DefaultCompression) }}
 
 func mustDeflate(level int) *zlib.Writer {
 	w, err := zlib.NewWriterLevel(nil, level)
