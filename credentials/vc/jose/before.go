@@ -47,7 +47,7 @@ func openBefore(ctx context.Context, e Envelope, o Options, now time.Time) (Docu
 		return Document{}, jws.Times{}, err
 	}
 	d.Credentials = tokens
-	return o.signed(ctx, token, d, now)
+	return o.signed(ctx, token, d, claims, now)
 }
 
 // decoded puts the claims of the JWT into the document. Where both say something they

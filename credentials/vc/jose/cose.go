@@ -125,6 +125,18 @@ func readChain(v any) ([]*x509.Certificate, error) {
 	return jws.ParseChain(ders)
 }
 
+// chainValue writes x5chain, in which one certificate stands without a list.
+func chainValue(chain []*x509.Certificate) any {
+	if len(chain) == 1 {
+		return chain[0].Raw
+	}
+	ders := make([]any, len(chain))
+	for i, certificate := range chain {
+		ders[i] = certificate.Raw
+	}
+	return ders
+}
+
 // cose signs a document as COSE_Sign1.
 func (s *Signer) cose(media, inside string, payload []byte) (Envelope, error) {
 	name, err := jws.Algorithm(s.config.Key.Public())
@@ -145,11 +157,7 @@ func (s *Signer) cose(media, inside string, payload []byte) (Envelope, error) {
 		m.Headers.Protected[cose.HeaderLabelKeyID] = []byte(s.config.KeyID)
 	}
 	if len(s.config.Chain) > 0 {
-		ders := make([]any, len(s.config.Chain))
-		for i, certificate := range s.config.Chain {
-			ders[i] = certificate.Raw
-		}
-		m.Headers.Protected[cose.HeaderLabelX5Chain] = ders
+		m.Headers.Protected[cose.HeaderLabelX5Chain] = chainValue(s.config.Chain)
 	}
 	if err := m.Sign(rand.Reader, nil, signer); err != nil {
 		return Envelope{}, fmt.Errorf("signing by COSE: %w", err)

@@ -6,10 +6,14 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"maps"
+	"math/big"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -395,4 +399,114 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("nobody signed %+v", d.Claims)
 		}
 	})
+}
+
+// TestChainsOfEnvelopes has each kind of envelope signed under a certificate.
+func TestChainsOfEnvelopes(t *testing.T) {
+	rootKey, key := newKey(t), newKey(t)
+	certify := func(c x509.Certificate, key, by crypto.Signer, parent *x509.Certificate) *x509.Certificate {
+		c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(1), noon.AddDate(-1, 0, 0), noon.AddDate(1, 0, 0)
+		if parent == nil {
+			parent = &c
+		}
+		der, err := x509.CreateCertificate(rand.Reader, &c, parent, key.Public(), by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	root := certify(x509.Certificate{Subject: pkix.Name{CommonName: "Root"}, IsCA: true, BasicConstraintsValid: true}, rootKey, rootKey, nil)
+	name, _ := url.Parse(issuerID)
+	leaf := certify(x509.Certificate{Subject: pkix.Name{CommonName: "The Registry"}, URIs: []*url.URL{name}}, key, rootKey, root)
+	pool, strangers := x509.NewCertPool(), x509.NewCertPool()
+	pool.AddCert(root)
+	for _, chain := range [][]*x509.Certificate{{leaf}, {leaf, root}} {
+		signer, err := NewSigner(Config{Key: key, Chain: chain})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, media := range []string{CredentialJWT, CredentialSDJWT, CredentialCOSE} {
+			e, err := signer.Sign(SignInput{MediaType: media, Document: amina()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := Options{Trust: jws.Trust{Anchors: pool}, Now: func() time.Time { return noon }}
+			if d, err := Verify(t.Context(), e, o); err != nil || d.By != issuerID || len(d.Chain) != len(chain) {
+				t.Errorf("%s: got %+v (%v)", media, d, err)
+			}
+			o.HAIP = true
+			if _, err := Verify(t.Context(), e, o); (err == nil) != (len(chain) == 1) {
+				t.Errorf("%s of %d, by HAIP: got %v", media, len(chain), err)
+			}
+			o.Anchors = strangers
+			if _, err := Verify(t.Context(), e, o); !errors.Is(err, ErrUntrusted) {
+				t.Errorf("%s, of a stranger: got %v, want ErrUntrusted", media, err)
+			}
+			other := amina()
+			other["issuer"] = "did:web:other.example"
+			if e, err = signer.Sign(SignInput{MediaType: media, Document: other}); err != nil {
+				t.Fatal(err)
+			}
+			o = Options{Trust: jws.Trust{Anchors: pool}, Now: o.Now}
+			if d, err := Verify(t.Context(), e, o); err != nil || d.By != "CN=The Registry" {
+				t.Errorf("%s, in the name of another: got %q (%v), want the certificate's subject", media, d.By, err)
+			}
+		}
+	}
+}
+
+func TestHolderPresents(t *testing.T) {
+	issuer, holder := newKey(t), newKey(t)
+	before := compact(t, issuer, nil, object{"iss": issuerID, "vc": object{"@context": contextV1, "type": typeCredential, "credentialSubject": object{}}})
+	for media, credential := range map[string]Envelope{
+		PresentationJWT:       secure(t, issuer, SignInput{MediaType: CredentialJWT, Document: amina()}),
+		PresentationJWTBefore: {CredentialJWTBefore, before},
+	} {
+		in := PresentInput{
+			MediaType: media, Credentials: []Envelope{credential}, Holder: "did:key:z6Mk", KeyID: "did:key:z6Mk#1", Key: holder.Public(),
+			Occasion: sdjwt.Occasion{Audience: "x509_hash:abc", Nonce: "n", At: noon},
+		}
+		unsigned, err := Present(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature, err := jws.SignInput(holder, unsigned.Input())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := unsigned.With(signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := at(holder.Public(), noon)
+		o.Binding = &sdjwt.Binding{Audience: "x509_hash:abc", Nonce: "n"}
+		d, err := Verify(t.Context(), e, o)
+		if err != nil || d.By != "did:key:z6Mk" || d.KeyID != "did:key:z6Mk#1" || !reflect.DeepEqual(d.Credentials, in.Credentials) {
+			t.Errorf("%s: got %+v (%v)", media, d, err)
+		}
+		if _, err := Verify(t.Context(), d.Credentials[0], at(issuer.Public(), noon)); err != nil {
+			t.Errorf("%s, inside: got %v, want nil", media, err)
+		}
+		foreign, _ := jws.SignInput(issuer, unsigned.Input())
+		if _, err := unsigned.With(foreign); !errors.Is(err, sdjwt.ErrHolderKey) {
+			t.Errorf("%s by another key: got %v, want ErrHolderKey", media, err)
+		}
+		for what, change := range map[string]func(*PresentInput){
+			"nobody":          func(in *PresentInput) { in.Holder = "" },
+			"no nonce":        func(in *PresentInput) { in.Occasion.Nonce = "" },
+			"another format":  func(in *PresentInput) { in.MediaType = PresentationCOSE },
+			"a transaction":   func(in *PresentInput) { in.Occasion.Transaction = []string{"x"} },
+			"a key of no use": func(in *PresentInput) { in.Key = "key" },
+		} {
+			faulty := in
+			change(&faulty)
+			if _, err := Present(faulty); err == nil {
+				t.Errorf("%s, %s: got nil, want an error", media, what)
+			}
+		}
+	}
 }

@@ -31,7 +31,7 @@ func openJWT(ctx context.Context, e Envelope, o Options, now time.Time) (Documen
 	if d.By, err = signer(claims, d.By); err != nil {
 		return Document{}, jws.Times{}, err
 	}
-	return o.signed(ctx, token, d, now)
+	return o.signed(ctx, token, d, claims, now)
 }
 
 // content says whether cty, if it is there at all, is that of what is inside. A more
@@ -57,9 +57,9 @@ func signer(claims map[string]any, by string) (string, error) {
 	return iss, nil
 }
 
-// signed checks the signature of a document that was read, and the occasion of a
-// presentation.
-func (o Options) signed(ctx context.Context, token jws.Token, d Document, now time.Time) (Document, jws.Times, error) {
+// signed checks the signature of a document that was read from the claims of a token,
+// and the occasion of a presentation.
+func (o Options) signed(ctx context.Context, token jws.Token, d Document, claims map[string]any, now time.Time) (Document, jws.Times, error) {
 	key, err := o.Key(ctx, token.Header, d.By, now)
 	if err != nil {
 		return Document{}, jws.Times{}, err
@@ -69,10 +69,6 @@ func (o Options) signed(ctx context.Context, token jws.Token, d Document, now ti
 	}
 	d.KeyID = token.Header.KeyID
 	d.By, d.Chain = o.Signer(token.Header, d.By)
-	claims, err := jws.Object(token.Payload)
-	if err != nil {
-		return Document{}, jws.Times{}, err
-	}
 	times, err := jws.ReadTimes(claims)
 	if err != nil {
 		return Document{}, jws.Times{}, err

@@ -174,6 +174,9 @@ func (p Presentation) Bind(o Occasion) (Unbound, error) {
 // Input is what the holder's key must sign, hashing included.
 func (u Unbound) Input() []byte { return slices.Clone(u.input) }
 
+// Shown is what the signature will be put after.
+func (u Unbound) Shown() string { return u.shown }
+
 // Sign completes the presentation by a key at hand.
 func (u Unbound) Sign(key crypto.Signer) (string, error) {
 	signature, err := jws.SignInput(key, u.input)
@@ -196,4 +199,32 @@ func (u Unbound) With(signature []byte) (string, error) {
 		return "", ErrHolderKey
 	}
 	return u.shown + binding, nil
+}
+
+// Complete is With for a holder who signs so much later that no Unbound is left: from
+// what it has shown and given to sign.
+func Complete(shown string, input, signature []byte) (string, error) {
+	held, err := Open(shown)
+	if err != nil {
+		return "", err
+	}
+	if held.Holder == nil {
+		return "", fmt.Errorf("%w: it names no key of a holder", ErrNotBound)
+	}
+	whole, err := Unbound{input: input, shown: held.parts.compact(), holder: held.Holder}.With(signature)
+	if err != nil {
+		return "", err
+	}
+	token, err := jws.Parse(whole[len(held.parts.compact()):])
+	if err != nil {
+		return "", err
+	}
+	claims, err := jws.Object(token.Payload)
+	if err != nil {
+		return "", err
+	}
+	if token.Header.Type != typeBinding || claims["sd_hash"] != digest(hashes[held.parts.hash], held.parts.compact()) {
+		return "", ErrAltered
+	}
+	return whole, nil
 }

@@ -66,6 +66,16 @@ func TestHolderSignsElsewhere(t *testing.T) {
 	if c, err := Verify(t.Context(), token, o); err != nil || !c.Bound {
 		t.Errorf("got %v, bound %v", err, c.Bound)
 	}
+	if again, err := Complete(unbound.Shown(), unbound.Input(), signature); err != nil || again != token {
+		t.Errorf("completed later: got %s (%v), want %s", again, err, token)
+	}
+	more, _ := held.Choose([][]any{{"birthdate"}, {"email"}})
+	if _, err := Complete(more.String(), unbound.Input(), signature); !errors.Is(err, ErrAltered) {
+		t.Errorf("completed with more than was signed: got %v, want ErrAltered", err)
+	}
+	if _, err := Complete(issue(t, h, amina(nil)), unbound.Input(), signature); !errors.Is(err, ErrNotBound) {
+		t.Errorf("completed for nobody: got %v, want ErrNotBound", err)
+	}
 	foreign, _ := jws.SignInput(newKey(t, elliptic.P256()), unbound.Input())
 	if _, err := unbound.With(foreign); !errors.Is(err, ErrHolderKey) {
 		t.Errorf("another key: got %v, want ErrHolderKey", err)

@@ -47,14 +47,6 @@ func TestChainLeadsToAnAnchor(t *testing.T) {
 	at, _ := url.Parse(issuerID)
 	signing := x509.Certificate{Subject: pkix.Name{CommonName: "The Registry", Country: []string{"KE"}}, KeyUsage: x509.KeyUsageDigitalSignature, URIs: []*url.URL{at}}
 	leaf := certify(t, signing, key, middle, middleKey)
-	old := signing
-	old.NotBefore, old.NotAfter = noon.AddDate(-2, 0, 0), noon.AddDate(-1, 0, 0)
-	encrypting := signing
-	encrypting.KeyUsage = x509.KeyUsageKeyAgreement
-	host := signing
-	host.URIs, host.DNSNames = nil, []string{"id.example.org"}
-	other := signing
-	other.URIs = nil
 	pool := x509.NewCertPool()
 	pool.AddCert(root)
 	self := certify(t, signing, key, nil, nil)
@@ -62,7 +54,9 @@ func TestChainLeadsToAnAnchor(t *testing.T) {
 	pinned.AddCert(self)
 	strangers := x509.NewCertPool()
 	strangers.AddCert(certify(t, authority("Root"), newKey(t, elliptic.P256()), nil, nil))
-	direct := func(c x509.Certificate) []*x509.Certificate {
+	direct := func(change func(*x509.Certificate)) []*x509.Certificate {
+		c := signing
+		change(&c)
 		return []*x509.Certificate{certify(t, c, key, root, rootKey)}
 	}
 	for what, c := range map[string]struct {
@@ -78,11 +72,11 @@ func TestChainLeadsToAnAnchor(t *testing.T) {
 		"the middle is missing":     {[]*x509.Certificate{leaf}, jws.Trust{Anchors: pool}, ErrUntrusted, ""},
 		"to a stranger":             {[]*x509.Certificate{leaf, middle}, jws.Trust{Anchors: strangers}, ErrUntrusted, ""},
 		"signed by itself":          {[]*x509.Certificate{self}, jws.Trust{Anchors: pinned}, ErrUntrusted, ""},
-		"ended":                     {direct(old), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
-		"not for signing":           {direct(encrypting), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"ended":                     {direct(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.AddDate(-2, 0, 0), noon.AddDate(-1, 0, 0) }), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"not for signing":           {direct(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement }), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
 		"the leaf is not first":     {[]*x509.Certificate{middle, leaf}, jws.Trust{Anchors: pool}, ErrUntrusted, ""},
-		"named by its host":         {direct(host), jws.Trust{Anchors: pool}, nil, issuerID},
-		"in the name of another":    {direct(other), jws.Trust{Anchors: pool}, nil, "CN=The Registry,C=KE"},
+		"named by its host":         {direct(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"id.example.org"} }), jws.Trust{Anchors: pool}, nil, issuerID},
+		"in the name of another":    {direct(func(c *x509.Certificate) { c.URIs = nil }), jws.Trust{Anchors: pool}, nil, "CN=The Registry,C=KE"},
 		"no anchors, and no keys":   {[]*x509.Certificate{leaf, middle}, jws.Trust{}, ErrUnknownKey, ""},
 		"no anchors, but HAIP":      {[]*x509.Certificate{leaf, middle}, jws.Trust{HAIP: true}, ErrUntrusted, ""},
 		"no chain, but HAIP":        {nil, jws.Trust{Anchors: pool, HAIP: true}, ErrUntrusted, ""},

@@ -63,7 +63,7 @@ type Draft struct {
 	// text is a name, a number the place in an array, nil every element of it. Paths
 	// of claims that this draft has not got are passed over.
 	Selective [][]any
-	// Decoys are added to each place with digests, so that they tell less of how many
+	// Decoys are added to each object with digests, so that they tell less of how many
 	// claims there are.
 	Decoys    int
 	Holder    crypto.PublicKey // cnf; nil: bound to nobody
@@ -106,6 +106,9 @@ func (i *Issuer) Issue(d Draft) (string, error) {
 	token, err := i.signer.Sign(e.payload)
 	if err != nil {
 		return "", err
+	}
+	if size := len(token) + 1 + len(e.disclosures); size > maxBytes {
+		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, size, maxBytes)
 	}
 	var whole strings.Builder
 	whole.Grow(len(token) + 1 + len(e.disclosures))

@@ -218,6 +218,7 @@ func TestDraftsThatCannotBeSigned(t *testing.T) {
 		"not a value of JSON":       {func(d *Draft) { d.Claims["x"] = struct{}{} }, ErrMalformed},
 		"not a number":              {func(d *Draft) { d.Claims["x"] = json.Number("1e") }, ErrMalformed},
 		"not UTF-8":                 {func(d *Draft) { d.Claims["x"] = "\xff" }, ErrMalformed},
+		"a picture without end":     {func(d *Draft) { d.Claims["email"] = strings.Repeat("x", maxBytes) }, ErrTooLarge},
 		"decoys without end":        {func(d *Draft) { d.Decoys = 1 << 20 }, ErrTooLarge},
 		"a holder's key of no kind": {func(d *Draft) { d.Holder = "key" }, ErrKey},
 	} {

@@ -21,6 +21,9 @@ type parts struct {
 // take reads an SD-JWT in its compact form, or in the JSON forms of RFC 9901,
 // section 8.
 func take(raw string) (parts, error) {
+	if len(raw) > maxBytes {
+		return parts{}, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(raw), maxBytes)
+	}
 	if strings.HasPrefix(strings.TrimLeft(raw, " \t\r\n"), "{") {
 		compact, err := fromJSON(raw)
 		if err != nil {

@@ -55,6 +55,7 @@ const (
 
 // The bounds of a token beside those of its parts.
 const (
+	maxBytes       = 2 << 20
 	maxDisclosures = 1024
 	maxDepth       = 16
 )

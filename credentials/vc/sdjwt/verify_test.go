@@ -46,39 +46,41 @@ func shown(json string) (string, string) {
 
 type object = map[string]any
 
-func TestWhatNoIssuerMaySignIsRefused(t *testing.T) {
-	key := newKey(t, elliptic.P256())
+// faulty is a token with a good signature, and what it is refused for.
+type faulty struct {
+	header, payload object
+	shown           []string
+	want            error
+}
+
+// refuse checks that each is refused, and that nothing is given of it but of one whose
+// time is over or has not come.
+func refuse(t *testing.T, key crypto.Signer, all map[string]faulty) {
+	t.Helper()
 	h := newHouse(t, key)
+	for what, c := range all {
+		got, err := Verify(t.Context(), crafted(t, key, c.header, c.payload, c.shown...), h.options)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", what, err, c.want)
+		}
+		if timed := got.Claims != nil; timed != (errors.Is(err, ErrExpired) || errors.Is(err, ErrNotYetValid)) {
+			t.Errorf("%s: claims are given: %v, beside %v", what, timed, err)
+		}
+	}
+}
+
+// disclosed is a payload with one digest, and what it is of.
+func disclosed(json string) (object, string) {
+	encoded, digest := shown(json)
+	return object{"_sd": []any{digest}}, encoded
+}
+
+func TestFaultyDigestsAreRefused(t *testing.T) {
 	name, nameDigest := shown(`["salt","name","Amina"]`)
 	again, againDigest := shown(`["tlas","name","Zuhura"]`)
 	element, elementDigest := shown(`["salt","KE"]`)
 	_, loopDigest := shown(`["salt","x",{"_sd":["` + nameDigest + `"]}]`)
-	disclosed := func(json string) (object, string) {
-		encoded, digest := shown(json)
-		return object{"_sd": []any{digest}}, encoded
-	}
-	withSD, sdDisclosure := disclosed(`["salt","_sd","x"]`)
-	withDots, dotsDisclosure := disclosed(`["salt","...","x"]`)
-	withAlg, algDisclosure := disclosed(`["salt","_sd_alg","sha-512"]`)
-	withVct, vctDisclosure := disclosed(`["salt","vct","urn:other"]`)
-	withExp, expDisclosure := disclosed(`["salt","exp",4000000000]`)
-	withStatus, statusDisclosure := disclosed(`["salt","status",{"status_list":{"idx":1,"uri":"https://x.example"}}]`)
-	withTwo, twoDisclosure := disclosed(`["salt"]`)
-	withNumber, numberDisclosure := disclosed(`[1,"name","x"]`)
-	withNames, namesDisclosure := disclosed(`["salt",1,"x"]`)
-	withKeys, keysDisclosure := disclosed(`["salt","x",{"a":1,"a":2}]`)
-	secret, _ := jws.JWK(key.Public())
-	private := maps.Clone(secret)
-	private["d"] = base64.RawURLEncoding.EncodeToString(make([]byte, 32))
-	deep := any("x")
-	for range maxDepth + 2 {
-		deep = []any{deep}
-	}
-	for what, c := range map[string]struct {
-		header, payload object
-		shown           []string
-		want            error
-	}{
+	refuse(t, newKey(t, elliptic.P256()), map[string]faulty{
 		"a digest twice":                  {nil, object{"_sd": []any{nameDigest, nameDigest}}, []string{name}, ErrDuplicate},
 		"a digest in two places":          {nil, object{"_sd": []any{nameDigest}, "a": object{"_sd": []any{nameDigest}}}, nil, ErrDuplicate},
 		"a decoy twice":                   {nil, object{"_sd": []any{"decoy", "decoy"}}, nil, ErrDuplicate},
@@ -97,53 +99,71 @@ func TestWhatNoIssuerMaySignIsRefused(t *testing.T) {
 		"_sd_alg below the top":           {nil, object{"a": object{"_sd_alg": "sha-256"}}, nil, ErrReserved},
 		"_sd_alg unknown":                 {nil, object{"_sd_alg": "md5"}, nil, ErrUnsupported},
 		"_sd_alg no text":                 {nil, object{"_sd_alg": 256}, nil, ErrUnsupported},
-		"_sd disclosed":                   {nil, withSD, []string{sdDisclosure}, ErrReserved},
-		"dots disclosed":                  {nil, withDots, []string{dotsDisclosure}, ErrReserved},
-		"_sd_alg disclosed":               {nil, withAlg, []string{algDisclosure}, ErrReserved},
-		"vct disclosed":                   {nil, object{"vct": "delete", "_sd": withVct["_sd"]}, []string{vctDisclosure}, ErrProtected},
-		"exp disclosed":                   {nil, withExp, []string{expDisclosure}, ErrProtected},
-		"status disclosed":                {nil, withStatus, []string{statusDisclosure}, ErrProtected},
-		"status with a digest in it":      {nil, object{"status": object{"status_list": object{"idx": 1, "uri": "x", "_sd": []any{"y"}}}}, nil, ErrProtected},
-		"cnf with a digest in it":         {nil, object{"cnf": object{"jwk": secret, "_sd": []any{"y"}}}, nil, ErrProtected},
-		"a disclosure of one":             {nil, withTwo, []string{twoDisclosure}, ErrMalformed},
-		"a salt that is a number":         {nil, withNumber, []string{numberDisclosure}, ErrMalformed},
-		"a name that is a number":         {nil, withNames, []string{namesDisclosure}, ErrMalformed},
-		"a key twice in a disclosure":     {nil, withKeys, []string{keysDisclosure}, ErrMalformed},
 		"an empty disclosure":             {nil, nil, []string{""}, ErrMalformed},
 		"a disclosure with padding":       {nil, object{"_sd": []any{nameDigest}}, []string{name + "="}, ErrMalformed},
-		"too deep":                        {nil, object{"x": deep}, nil, ErrTooLarge},
-		"a private key of the holder":     {nil, object{"cnf": object{"jwk": private}}, nil, ErrKey},
-		"a shared secret of the holder":   {nil, object{"cnf": object{"jwk": object{"kty": "oct", "k": "c2VjcmV0"}}}, nil, ErrKey},
-		"cnf that is no object":           {nil, object{"cnf": "me"}, nil, ErrMalformed},
-		"no vct":                          {nil, object{"vct": "delete"}, nil, ErrMalformed},
-		"vct that is no text":             {nil, object{"vct": []any{vct}}, nil, ErrMalformed},
-		"aka_vcts with vct itself":        {nil, object{"aka_vcts": []any{vct}}, nil, ErrMalformed},
-		"aka_vcts empty":                  {nil, object{"aka_vcts": []any{}}, nil, ErrMalformed},
-		"half a status":                   {nil, object{"status": object{"status_list": object{"idx": 1}}}, nil, ErrMalformed},
-		"a negative status":               {nil, object{"status": object{"status_list": object{"idx": -1, "uri": "x"}}}, nil, ErrMalformed},
-		"exp as text":                     {nil, object{"exp": "2030-01-01"}, nil, ErrMalformed},
-		"another typ":                     {object{"typ": "JWT"}, nil, nil, ErrMediaType},
-		"a KB-JWT for a credential":       {object{"typ": typeBinding}, nil, nil, ErrMediaType},
-		"crit":                            {object{"crit": []any{"exp"}, "exp": 1}, nil, nil, ErrUnsupported},
-		"b64":                             {object{"b64": false}, nil, nil, ErrUnsupported},
-		"another kid":                     {object{"kid": "2"}, nil, nil, ErrUnknownKey},
-		"another issuer":                  {nil, object{"iss": "https://other.example"}, nil, ErrUnknownKey},
-		"no issuer":                       {nil, object{"iss": "delete"}, nil, ErrUnknownKey},
-		"an issuer that is no text":       {nil, object{"iss": 1}, nil, ErrMalformed},
-		"ended":                           {nil, object{"exp": noon.Unix()}, nil, ErrExpired},
-		"not begun":                       {nil, object{"nbf": noon.Add(2 * time.Hour).Unix()}, nil, ErrNotYetValid},
-		"issued tomorrow":                 {nil, object{"iat": noon.Add(24 * time.Hour).Unix()}, nil, ErrNotYetValid},
-	} {
-		t.Run(what, func(t *testing.T) {
-			got, err := Verify(t.Context(), crafted(t, key, c.header, c.payload, c.shown...), h.options)
-			if !errors.Is(err, c.want) {
-				t.Errorf("got %v, want %v", err, c.want)
-			}
-			if timed := got.Claims != nil; timed != (errors.Is(err, ErrExpired) || errors.Is(err, ErrNotYetValid)) {
-				t.Errorf("claims are given: %v, beside %v", timed, err)
-			}
-		})
+	})
+}
+
+func TestFaultyDisclosuresAreRefused(t *testing.T) {
+	withSD, sdDisclosure := disclosed(`["salt","_sd","x"]`)
+	withDots, dotsDisclosure := disclosed(`["salt","...","x"]`)
+	withAlg, algDisclosure := disclosed(`["salt","_sd_alg","sha-512"]`)
+	withVct, vctDisclosure := disclosed(`["salt","vct","urn:other"]`)
+	withExp, expDisclosure := disclosed(`["salt","exp",4000000000]`)
+	withStatus, statusDisclosure := disclosed(`["salt","status",{"status_list":{"idx":1,"uri":"https://x.example"}}]`)
+	withTwo, twoDisclosure := disclosed(`["salt"]`)
+	withNumber, numberDisclosure := disclosed(`[1,"name","x"]`)
+	withNames, namesDisclosure := disclosed(`["salt",1,"x"]`)
+	withKeys, keysDisclosure := disclosed(`["salt","x",{"a":1,"a":2}]`)
+	refuse(t, newKey(t, elliptic.P256()), map[string]faulty{
+		"_sd disclosed":               {nil, withSD, []string{sdDisclosure}, ErrReserved},
+		"dots disclosed":              {nil, withDots, []string{dotsDisclosure}, ErrReserved},
+		"_sd_alg disclosed":           {nil, withAlg, []string{algDisclosure}, ErrReserved},
+		"vct disclosed":               {nil, object{"vct": "delete", "_sd": withVct["_sd"]}, []string{vctDisclosure}, ErrProtected},
+		"exp disclosed":               {nil, withExp, []string{expDisclosure}, ErrProtected},
+		"status disclosed":            {nil, withStatus, []string{statusDisclosure}, ErrProtected},
+		"a disclosure of one":         {nil, withTwo, []string{twoDisclosure}, ErrMalformed},
+		"a salt that is a number":     {nil, withNumber, []string{numberDisclosure}, ErrMalformed},
+		"a name that is a number":     {nil, withNames, []string{namesDisclosure}, ErrMalformed},
+		"a key twice in a disclosure": {nil, withKeys, []string{keysDisclosure}, ErrMalformed},
+	})
+}
+
+func TestFaultyClaimsAreRefused(t *testing.T) {
+	key := newKey(t, elliptic.P256())
+	secret, _ := jws.JWK(key.Public())
+	private := maps.Clone(secret)
+	private["d"] = base64.RawURLEncoding.EncodeToString(make([]byte, 32))
+	deep := any("x")
+	for range maxDepth + 2 {
+		deep = []any{deep}
 	}
+	refuse(t, key, map[string]faulty{
+		"status with a digest in it":    {nil, object{"status": object{"status_list": object{"idx": 1, "uri": "x", "_sd": []any{"y"}}}}, nil, ErrProtected},
+		"cnf with a digest in it":       {nil, object{"cnf": object{"jwk": secret, "_sd": []any{"y"}}}, nil, ErrProtected},
+		"too deep":                      {nil, object{"x": deep}, nil, ErrTooLarge},
+		"a private key of the holder":   {nil, object{"cnf": object{"jwk": private}}, nil, ErrKey},
+		"a shared secret of the holder": {nil, object{"cnf": object{"jwk": object{"kty": "oct", "k": "c2VjcmV0"}}}, nil, ErrKey},
+		"cnf that is no object":         {nil, object{"cnf": "me"}, nil, ErrMalformed},
+		"no vct":                        {nil, object{"vct": "delete"}, nil, ErrMalformed},
+		"vct that is no text":           {nil, object{"vct": []any{vct}}, nil, ErrMalformed},
+		"aka_vcts with vct itself":      {nil, object{"aka_vcts": []any{vct}}, nil, ErrMalformed},
+		"aka_vcts empty":                {nil, object{"aka_vcts": []any{}}, nil, ErrMalformed},
+		"half a status":                 {nil, object{"status": object{"status_list": object{"idx": 1}}}, nil, ErrMalformed},
+		"a negative status":             {nil, object{"status": object{"status_list": object{"idx": -1, "uri": "x"}}}, nil, ErrMalformed},
+		"exp as text":                   {nil, object{"exp": "2030-01-01"}, nil, ErrMalformed},
+		"another typ":                   {object{"typ": "JWT"}, nil, nil, ErrMediaType},
+		"a KB-JWT for a credential":     {object{"typ": typeBinding}, nil, nil, ErrMediaType},
+		"crit":                          {object{"crit": []any{"exp"}, "exp": 1}, nil, nil, ErrUnsupported},
+		"b64":                           {object{"b64": false}, nil, nil, ErrUnsupported},
+		"another kid":                   {object{"kid": "2"}, nil, nil, ErrUnknownKey},
+		"another issuer":                {nil, object{"iss": "https://other.example"}, nil, ErrUnknownKey},
+		"no issuer":                     {nil, object{"iss": "delete"}, nil, ErrUnknownKey},
+		"an issuer that is no text":     {nil, object{"iss": 1}, nil, ErrMalformed},
+		"ended":                         {nil, object{"exp": noon.Unix()}, nil, ErrExpired},
+		"not begun":                     {nil, object{"nbf": noon.Add(2 * time.Hour).Unix()}, nil, ErrNotYetValid},
+		"issued tomorrow":               {nil, object{"iat": noon.Add(24 * time.Hour).Unix()}, nil, ErrNotYetValid},
+	})
 }
 
 // TestWhatIsUnusualIsRead are forms that the standards allow.
@@ -228,7 +248,8 @@ func TestMalformedTokensAreRefused(t *testing.T) {
 		"empty": "", "a tilde": "~", "a JWT without a tilde": strings.Split(good, "~")[0], "dots": "..~", "words": "a.b.c~",
 		"a line break":           "\n" + good,
 		"too many disclosures":   strings.Split(good, "~")[0] + strings.Repeat("~x", maxDisclosures+1) + "~",
-		"too large":              strings.Repeat("a", 2<<20) + ".a.a~",
+		"too large":              strings.Repeat("a", maxBytes-10) + ".a.a~",
+		"larger":                 strings.Repeat("a", maxBytes) + ".a.a~",
 		"JSON of something else": `{"a":1}`,
 	} {
 		if _, err := Verify(t.Context(), token, h.options); !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
