@@ -77,6 +77,7 @@ func New(c Config) (*Issuer, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Draft13 = c.Draft13 && !c.Encrypted // that draft has no way to encrypt a request
 	i := &Issuer{Config: c, Dialects: newDialects(), apart: make(chan struct{}, 2)}
 	i.active.Store(i.builtin())
 	known := shelf.Builtin()

@@ -179,7 +179,7 @@ func either(err error, malformed *fault.Fault) error {
 // decode reads one JSON object.
 func decode(raw []byte, into any) error {
 	if repeats(raw) {
-		return errors.Join(errMalformed, errors.New("a parameter is repeated"))
+		return errors.Join(errMalformed, errors.New("a parameter is repeated, or it is nested too deep"))
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		return errors.Join(errMalformed, err)
@@ -187,30 +187,55 @@ func decode(raw []byte, into any) error {
 	return nil
 }
 
-// repeats tells whether a JSON object names a member twice, of which one reader
-// would take the first and another the last.
+// maxDepth bounds how deep a request may be nested: a presentation is the deepest.
+const maxDepth = 24
+
+// repeats tells whether an object anywhere in a JSON document names a member twice, of
+// which one reader would take the first and another the last; or is nested deeper
+// than anything that is asked for.
 func repeats(raw []byte) bool {
 	d := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return false
+	type level struct {
+		seen map[string]bool // of an object; nil: an array
+		name bool            // the next token is a name
 	}
-	seen := map[string]bool{}
-	for d.More() {
-		name, err := d.Token()
-		key, ok := name.(string)
-		if err != nil || !ok {
-			return false
+	var open []level
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return false // the end, or malformed, which others find too
 		}
-		if seen[key] {
+		here := len(open) - 1
+		if here >= 0 && open[here].name {
+			if key, ok := token.(string); ok {
+				if here == 0 {
+					key = strings.ToLower(key) // as the reader below takes the names that it knows
+				}
+				if open[here].seen[key] {
+					return true
+				}
+				open[here].seen[key], open[here].name = true, false
+				continue
+			}
+		}
+		if here >= 0 && open[here].seen != nil {
+			open[here].name = true // after this value
+		}
+		switch token {
+		case json.Delim('{'):
+			open = append(open, level{seen: map[string]bool{}, name: true})
+		case json.Delim('['):
+			open = append(open, level{})
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:here]
+			if here > 0 && open[here-1].seen != nil {
+				open[here-1].name = true
+			}
+		}
+		if len(open) > maxDepth {
 			return true
 		}
-		seen[key] = true
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
-			return false
-		}
 	}
-	return false
 }
 
 // refuse answers with an error in the form of OAuth and OpenID4VCI, which is never

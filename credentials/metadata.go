@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -63,6 +64,9 @@ func (i *Issuer) proofTypes(kind Kind) map[string]any {
 		return extra
 	}
 	types := map[string]any{proof.JWT: of(map[string]any{})}
+	if kind.Levels == nil {
+		types[proof.Presentation] = map[string]any{"proof_signing_alg_values_supported": proof.Suites}
+	}
 	if i.Attesters != nil {
 		types[proof.Attestation] = of(map[string]any{})
 	}
@@ -76,16 +80,7 @@ func (i *Issuer) signedMetadata() ([]byte, error) {
 		return nil, err
 	}
 	m["iss"], m["sub"], m["iat"] = i.ID(), i.ID(), i.Now().Unix()
-	did, err := i.DID()
-	if err != nil {
-		return nil, err
-	}
-	key, err := i.Ring.Signer(keys.VCIssuing)
-	if err != nil {
-		return nil, err
-	}
-	options := (&jose.SignerOptions{}).WithType("openidvci-issuer-metadata+jwt").WithHeader("kid", did+"#"+key.ID)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: cryptosigner.Opaque(key.Signer)}, options)
+	signer, err := i.metadataSigner()
 	if err != nil {
 		return nil, fmt.Errorf("signing the issuer metadata: %w", err)
 	}
@@ -99,6 +94,28 @@ func (i *Issuer) signedMetadata() ([]byte, error) {
 	}
 	compact, err := signed.CompactSerialize()
 	return []byte(compact), err
+}
+
+// metadataSigner signs under the certificate of documents, as HAIP wants it: its chain
+// goes along without the anchor. While that is out of order, the key of our DID signs.
+func (i *Issuer) metadataSigner() (jose.Signer, error) {
+	options := (&jose.SignerOptions{}).WithType("openidvci-issuer-metadata+jwt")
+	if certified, err := i.Chain.Signer(); err == nil {
+		var chain []string
+		for _, c := range certified.Chain {
+			chain = append(chain, base64.StdEncoding.EncodeToString(c.Raw))
+		}
+		return jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: cryptosigner.Opaque(certified.Signer)}, options.WithHeader("x5c", chain))
+	}
+	did, err := i.DID()
+	if err != nil {
+		return nil, err
+	}
+	key, err := i.Ring.Signer(keys.VCIssuing)
+	if err != nil {
+		return nil, err
+	}
+	return jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: cryptosigner.Opaque(key.Signer)}, options.WithHeader("kid", did+"#"+key.ID))
 }
 
 type display struct {

@@ -108,7 +108,7 @@ func (i *Issuer) give(ctx context.Context, t auth.Token, kind Kind, d demand) (A
 	var given proof.Given
 	if kind.Bound {
 		var err error
-		given, err = proof.Check(d.proofs, proof.Want{Audiences: d.audiences, Client: t.Client(), Most: max(kind.BatchSize, 1),
+		given, err = proof.Check(ctx, d.proofs, proof.Want{Audiences: d.audiences, Client: t.Client(), Most: max(kind.BatchSize, 1),
 			Levels: kind.Levels, Attesters: i.Attesters, Now: i.Now()})
 		if err != nil {
 			return Answer{}, errProof.Because(err)

@@ -34,7 +34,7 @@ const (
 type attested struct {
 	subject  string    // client_id
 	instance string    // thumbprint of the key of this copy
-	once     []byte    // what its proof is remembered by; nil: it is used up elsewhere
+	once     []byte    // what its proof is remembered by
 	until    time.Time // how long
 }
 
@@ -92,11 +92,12 @@ func (p *Provider) attestation(r *http.Request) (attested, error) {
 func (p *Provider) possession(r *http.Request, a *attested, key jose.JSONWebKey) error {
 	sent := r.Header.Values(possessionHeader)
 	if len(sent) == 0 && len(r.Header.Values("DPoP")) == 1 {
-		// It is used up where tokens are bound to it.
 		proof, err := p.proofs.Check(r, p.here(r), "")
 		if err != nil || proof.Thumbprint != a.instance {
 			return refusedAttestation("the proof of DPoP is not by the key in cnf")
 		}
+		// As a proof of DPoP it is used up where tokens are bound to it.
+		a.once, a.until = p.shownOnce("attestation by dpop", a.instance, proof.ID), p.Now().Add(proofRemembered)
 		return nil
 	}
 	if len(sent) != 1 || len(sent[0]) > maxAssertion {
@@ -129,7 +130,7 @@ func (p *Provider) possession(r *http.Request, a *attested, key jose.JSONWebKey)
 // attestOnce uses up the proof of an attestation.
 func (p *Provider) attestOnce(ctx context.Context, a attested) error {
 	if a.once == nil {
-		return nil
+		return nil // nobody attested anything
 	}
 	first, err := useOnce(ctx, txOf(ctx), [][]byte{a.once}, a.until)
 	if err == nil && !first {

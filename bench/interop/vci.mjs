@@ -60,9 +60,9 @@ async function fetchAll(client, issuerMetadata, credentialOffer, {accessTokenRes
   return got;
 }
 
-async function byCode(withCode) {
+async function byCode(withCode, ...more) {
   const client = wallet(clientAuthenticationAnonymous());
-  const made = offer('--tx-code', 'text:8');
+  const made = offer('--tx-code', 'text:8', ...more);
   const credentialOffer = await client.resolveCredentialOffer(withCode(made));
   const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer);
   const token = await client.retrievePreAuthorizedCodeAccessTokenFromOffer({
@@ -78,6 +78,22 @@ async function preAuthorized(link) {
   const got = await fetchAll(client, issuerMetadata, credentialOffer, token, {copies: 5});
   must(new Set(got.map(c => c.credentialSubject.id)).size === 5, 'copies share a key');
   return got[0];
+}
+
+// everyKind fetches one of every configuration that the metadata names.
+async function everyKind() {
+  const {issuerMetadata: {credentialIssuer}} = await byCode(made => made.link);
+  const formats = new Set();
+  for(const [id, {format, proof_types_supported: proofs}] of Object.entries(credentialIssuer.credential_configurations_supported)) {
+    if(!proofs) {
+      continue; // bound to no key
+    }
+    const {client, credentialOffer, issuerMetadata, token} = await byCode(made => made.value, '--kind', id);
+    const [one] = await fetchAll(client, issuerMetadata, credentialOffer, token);
+    must(typeof one === (format === 'ldp_vc' ? 'object' : 'string'), `${id} is a ${typeof one}`);
+    formats.add(format);
+  }
+  return [...formats];
 }
 
 async function draft13() {
@@ -117,9 +133,10 @@ await report(async () => {
   const one = await preAuthorized(made => made.link);
   await preAuthorized(made => made.value);
   await byLogin();
+  const formats = await everyKind();
   const dialect = await draft13();
   if(out) {
     writeFileSync(out, JSON.stringify(one));
   }
-  return {flows: 4, dialect};
+  return {flows: 4, dialect, formats};
 });

@@ -62,7 +62,7 @@ func TestOneAttestationSpeaksForAllItsKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := Check(map[string]json.RawMessage{Attestation: raw}, want(trusting(t)))
+	g, err := Check(t.Context(), map[string]json.RawMessage{Attestation: raw}, want(trusting(t)))
 	if err != nil || len(g.Keys) != 3 || !slices.Equal(g.Nonces, []string{"n"}) {
 		t.Fatalf("got %v, %v; want three keys and one nonce", g, err)
 	}
@@ -106,7 +106,7 @@ func TestAttestationIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Check(map[string]json.RawMessage{Attestation: raw}, want(trusting(t))); err == nil {
+		if _, err := Check(t.Context(), map[string]json.RawMessage{Attestation: raw}, want(trusting(t))); err == nil {
 			t.Errorf("%s: got nil, want it refused", name)
 		}
 		f := forged{k, jose.ES256, jwtType, map[string]any{"jwk": jose.JSONWebKey{Key: k.Public()}, "key_attestation": token}, goodProof(ed()).claims}
@@ -130,10 +130,10 @@ func TestAttestationIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Check(map[string]json.RawMessage{Attestation: raw}, want()); err == nil {
+	if _, err := Check(t.Context(), map[string]json.RawMessage{Attestation: raw}, want()); err == nil {
 		t.Error("got nil where no maker is trusted")
 	}
-	if _, err := Check(map[string]json.RawMessage{Attestation: raw, JWT: raw}, want(trusting(t))); err == nil {
+	if _, err := Check(t.Context(), map[string]json.RawMessage{Attestation: raw, JWT: raw}, want(trusting(t))); err == nil {
 		t.Error("got nil for two types of proof")
 	}
 }
@@ -214,9 +214,10 @@ func FuzzProof(f *testing.F) {
 	f.Add("jwt", `["e30.e30.e30"]`)
 	f.Add("attestation", `["e30.e30.e30"]`)
 	f.Add("jwt", `["eyJ0eXAiOiJvcGVuaWQ0dmNpLXByb29mK2p3dCIsImFsZyI6IkVTMjU2IiwieDVjIjpbIkFBPT0iXX0.e30.AA"]`)
+	f.Add("di_vp", `[{"@context":["https://www.w3.org/ns/credentials/v2"],"type":["VerifiablePresentation"],"proof":{"type":"DataIntegrityProof","cryptosuite":"eddsa-rdfc-2022","challenge":"n"}}]`)
 	w := want(func(w *Want) { w.Attesters = attesters(f) })
 	f.Fuzz(func(t *testing.T, kind, raw string) {
-		if g, err := Check(map[string]json.RawMessage{kind: json.RawMessage(raw)}, w); err == nil {
+		if g, err := Check(t.Context(), map[string]json.RawMessage{kind: json.RawMessage(raw)}, w); err == nil {
 			t.Errorf("got %v out of %q, want nothing without a signature", g, raw)
 		}
 	})

@@ -4,6 +4,7 @@
 package proof
 
 import (
+	"context"
 	"crypto"
 	"encoding/base64"
 	"encoding/json"
@@ -30,8 +31,9 @@ var Algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA}
 
 // The types of proofs.
 const (
-	JWT         = "jwt"
-	Attestation = "attestation"
+	JWT          = "jwt"
+	Attestation  = "attestation"
+	Presentation = "di_vp"
 )
 
 // Want is what proofs are judged by.
@@ -51,7 +53,7 @@ type Given struct {
 }
 
 // Check judges the proofs of a request, all or nothing.
-func Check(proofs map[string]json.RawMessage, w Want) (Given, error) {
+func Check(ctx context.Context, proofs map[string]json.RawMessage, w Want) (Given, error) {
 	if len(proofs) != 1 {
 		return Given{}, errors.New("exactly one type of proof is needed")
 	}
@@ -62,8 +64,10 @@ func Check(proofs map[string]json.RawMessage, w Want) (Given, error) {
 		g, err = w.tokens(proofs[JWT])
 	case proofs[Attestation] != nil:
 		g, err = w.attested(proofs[Attestation])
+	case proofs[Presentation] != nil:
+		g, err = w.presented(ctx, proofs[Presentation])
 	default:
-		err = errors.New("the type of proof is none of jwt and attestation")
+		err = errors.New("the type of proof is none of jwt, di_vp and attestation")
 	}
 	if err != nil {
 		return Given{}, err

@@ -39,7 +39,7 @@ func check(t *testing.T, w Want, tokens ...string) (Given, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Check(map[string]json.RawMessage{JWT: raw}, w)
+	return Check(t.Context(), map[string]json.RawMessage{JWT: raw}, w)
 }
 
 // forged is a proof as a test wants it.
