@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,7 +59,11 @@ type artefact struct {
 // artefacts are the documents of an order. Each has a number and a place in a status
 // list of its own: a shared one would tell verifiers that the copies are one.
 func (i *Issuer) artefacts(ctx context.Context, o order) ([]artefact, error) {
-	who, err := i.Registry.Read(ctx, i.Pool, o.person)
+	read := i.Registry.Details // the portrait is by far the largest part
+	if slices.ContainsFunc(append([]Kind{o.kind}, o.also...), Kind.Pictured) {
+		read = i.Registry.Read
+	}
+	who, err := read(ctx, i.Pool, o.person)
 	if err != nil {
 		return nil, err
 	}

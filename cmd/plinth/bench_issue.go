@@ -25,7 +25,9 @@ import (
 
 type benchIssue struct {
 	load
-	Offers int `default:"3000" help:"How many offers to make beforehand."`
+	Offers int    `default:"3000" help:"How many offers to make beforehand."`
+	Kind   string `default:"national_id_ldp_vc" help:"Which configuration of the issuer metadata."`
+	Only   bool   `help:"Measure the credential request alone: tokens and proofs are made beforehand."`
 }
 
 func (c *benchIssue) Run(ctx context.Context) error {
@@ -40,16 +42,32 @@ func (c *benchIssue) Run(ctx context.Context) error {
 	}
 	offers := make([]string, c.Offers)
 	for i := range offers {
-		if offers[i], err = b.offer(ctx, people[i%len(people)]); err != nil {
+		if offers[i], err = b.offer(ctx, people[i%len(people)], c.Kind); err != nil {
 			return err
 		}
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * c.Workers}, Timeout: 30 * time.Second}
+	ready := make([]prepared, len(offers))
+	for i := range ready {
+		if !c.Only {
+			break
+		}
+		if ready[i], err = prepare(ctx, client, b.url, offers[i]); err != nil {
+			return err
+		}
+	}
 	r, err := c.measure(ctx, "issue", b.pid(), func(ctx context.Context, n int) error {
 		if n >= len(offers) {
 			return errNoMore
 		}
-		return receive(ctx, client, b.url, offers[n])
+		if c.Only {
+			return ready[n].send(ctx, client, b.url)
+		}
+		p, err := prepare(ctx, client, b.url, offers[n])
+		if err != nil {
+			return err
+		}
+		return p.send(ctx, client, b.url)
 	})
 	if err != nil {
 		return err
@@ -58,29 +76,35 @@ func (c *benchIssue) Run(ctx context.Context) error {
 }
 
 // offer makes an offer without a transaction code and gives its address.
-func (b *bench) offer(ctx context.Context, to registry.Assigned) (string, error) {
+func (b *bench) offer(ctx context.Context, to registry.Assigned, kind string) (string, error) {
 	var o credentials.Offer
 	err := postgres.InTx(ctx, b.house.pool, func(tx pgx.Tx) (err error) {
-		o, err = b.house.issuer.Offer(ctx, tx, credentials.OfferTo{Person: to.Person, Voucher: auth.Voucher{Reason: "a benchmark asks"}})
+		o, err = b.house.issuer.Offer(ctx, tx, credentials.OfferTo{Person: to.Person, Kinds: []string{kind}, Voucher: auth.Voucher{Reason: "a benchmark asks"}})
 		return err
 	})
 	return o.Page, err
 }
 
-// receive is what a wallet does with an offer: fetch it, then token, nonce, key
-// proof, credential.
-func receive(ctx context.Context, client *http.Client, base, address string) error {
+// prepared is a credential request with its token.
+type prepared struct {
+	token string
+	body  []byte
+}
+
+// prepare is what a wallet does with an offer: fetch it, then token, nonce, key proof.
+func prepare(ctx context.Context, client *http.Client, base, address string) (p prepared, err error) {
 	raw, err := fetch(ctx, client, address)
 	if err != nil {
-		return err
+		return p, err
 	}
 	var offer struct {
+		Kinds  []string `json:"credential_configuration_ids"`
 		Grants map[string]struct {
 			Code string `json:"pre-authorized_code"`
 		} `json:"grants"`
 	}
 	if err := json.Unmarshal(raw, &offer); err != nil {
-		return err
+		return p, err
 	}
 	var token struct {
 		AccessToken string `json:"access_token"`
@@ -90,33 +114,36 @@ func receive(ctx context.Context, client *http.Client, base, address string) err
 	}
 	form := url.Values{"grant_type": {credentials.GrantType}, "pre-authorized_code": {offer.Grants[credentials.GrantType].Code}}
 	if err := ask(ctx, client, base+"/oidc/token", "", "application/x-www-form-urlencoded", strings.NewReader(form.Encode()), &token); err != nil {
-		return err
+		return p, err
 	}
 	var nonce struct {
 		Value string `json:"c_nonce"`
 	}
 	if err := ask(ctx, client, base+"/vci/nonce", "", "", nil, &nonce); err != nil {
-		return err
+		return p, err
 	}
 	proof, err := keyProof(base, nonce.Value)
 	if err != nil {
-		return err
+		return p, err
 	}
-	request := map[string]any{"credential_configuration_id": credentials.NationalID, "proofs": map[string][]string{"jwt": {proof}}}
+	request := map[string]any{"credential_configuration_id": offer.Kinds[0], "proofs": map[string][]string{"jwt": {proof}}}
 	if len(token.Details) > 0 && len(token.Details[0].Identifiers) > 0 {
 		delete(request, "credential_configuration_id")
 		request["credential_identifier"] = token.Details[0].Identifiers[0]
 	}
-	body, err := json.Marshal(request)
-	if err != nil {
-		return err
-	}
+	p.token = token.AccessToken
+	p.body, err = json.Marshal(request)
+	return p, err
+}
+
+// send asks for the credential.
+func (p prepared) send(ctx context.Context, client *http.Client, base string) error {
 	var issued struct {
 		Credentials []struct {
 			Credential json.RawMessage `json:"credential"`
 		} `json:"credentials"`
 	}
-	if err := ask(ctx, client, base+"/vci/credential", token.AccessToken, "application/json", bytes.NewReader(body), &issued); err != nil {
+	if err := ask(ctx, client, base+"/vci/credential", p.token, "application/json", bytes.NewReader(p.body), &issued); err != nil {
 		return err
 	}
 	if len(issued.Credentials) != 1 || len(issued.Credentials[0].Credential) < 100 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/plinth-id/plinth/credentials/status"
+	"github.com/plinth-id/plinth/credentials/vc/statuslist"
 	"github.com/plinth-id/plinth/internal/web"
 )
 
@@ -28,13 +29,35 @@ func (h *house) fetchStatus(ctx context.Context, address string) ([]byte, error)
 	return fetch(ctx, web.NewClient(web.ClientConfig{}), address)
 }
 
+// fetchTokens does the same for Token Status Lists, which are at the same addresses.
+func (h *house) fetchTokens(ctx context.Context, address string) ([]byte, error) {
+	if list, ok := strings.CutPrefix(address, h.URL.String()+"/status/"); ok {
+		if n, err := strconv.ParseInt(list, 10, 64); err == nil {
+			edition, err := h.status.List(ctx, n, status.TokenJWT)
+			return edition.Document, err
+		}
+	}
+	return fetchAs(ctx, web.NewClient(web.ClientConfig{}), address, tokenLists)
+}
+
+// What is asked for: of a status list the one or the other kind.
+const (
+	anyJSON    = "application/json, */*;q=0.5"
+	tokenLists = "application/" + statuslist.TypeJWT + ", application/" + statuslist.TypeCWT + ";q=0.9, */*;q=0.1"
+)
+
 // fetch gets a document.
 func fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	return fetchAs(ctx, client, address, anyJSON)
+}
+
+// fetchAs gets a document in one of the forms that it has.
+func fetchAs(ctx context.Context, client *http.Client, address, accept string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Accept", "application/json, */*;q=0.5")
+	r.Header.Set("Accept", accept)
 	answer, err := client.Do(r)
 	if err != nil {
 		return nil, err

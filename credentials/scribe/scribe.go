@@ -92,9 +92,26 @@ func (h *Hand) facts(s Statement) kind.Facts {
 
 // signLDP makes a W3C credential.
 func (h *Hand) signLDP(k Kind, s Statement, facts kind.Facts) ([]byte, error) {
-	claims, err := k.Definition.Subject(facts)
+	input, err := h.draft(k, s, facts)
 	if err != nil {
 		return nil, err
+	}
+	draft, err := k.shaped.of(input)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := h.prove(draft, k.Definition.Formats.LDP, s.From)
+	if err != nil {
+		return nil, err
+	}
+	return signed.JSON(), nil
+}
+
+// draft is what a W3C credential is to say.
+func (h *Hand) draft(k Kind, s Statement, facts kind.Facts) (vc.DraftInput, error) {
+	claims, err := k.Definition.Subject(facts)
+	if err != nil {
+		return vc.DraftInput{}, err
 	}
 	input := vc.DraftInput{ID: "urn:uuid:" + s.ID.String(), Issuer: h.DID, ValidFrom: s.From, ValidUntil: s.Until, Subject: s.Holder.DID(),
 		Types: k.Definition.Formats.LDP.Types, Contexts: k.Contexts, Known: k.Known, Claims: claims}
@@ -104,15 +121,7 @@ func (h *Hand) signLDP(k Kind, s Statement, facts kind.Facts) ([]byte, error) {
 	if slices.Contains(k.Definition.Status, kind.Suspension) {
 		input.Further = []vc.StatusEntry{{Purpose: kind.Suspension, List: s.Entry.Purpose(status.Suspensions), Index: s.Entry.Index}}
 	}
-	draft, err := vc.NewDraft(input)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := h.prove(draft, k.Definition.Formats.LDP, s.From)
-	if err != nil {
-		return nil, err
-	}
-	return signed.JSON(), nil
+	return input, nil
 }
 
 // prove adds the proof of the suite that a kind wants.

@@ -94,7 +94,7 @@ func (v *Verifier) postCheck(c *gin.Context) error {
 	if c.ContentType() == "application/json" {
 		var request struct {
 			Credential json.RawMessage `json:"credential"`
-			Policy     *Policy         `json:"policy"`
+			Policy     json.RawMessage `json:"policy"`
 		}
 		if json.Unmarshal(sent, &request) == nil && len(request.Credential) > 0 {
 			sent = request.Credential
@@ -102,13 +102,12 @@ func (v *Verifier) postCheck(c *gin.Context) error {
 			if json.Unmarshal(sent, &text) == nil {
 				sent = []byte(text)
 			}
-			if request.Policy != nil {
-				policy = *request.Policy
+			if len(request.Policy) > 0 {
+				if policy, err = ParsePolicy(request.Policy); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	if err := policy.Check(); err != nil {
-		return err
 	}
 	verdict, err := v.CheckBy(c, sent, policy)
 	if err != nil {

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -40,7 +41,9 @@ func ParsePolicy(raw []byte) (Policy, error) {
 	if len(raw) > maxPolicy {
 		return Policy{}, ErrPolicy
 	}
-	if err := json.Unmarshal(raw, &p); err != nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields() // a misspelt policy must not pass as a mild one
+	if err := d.Decode(&p); err != nil {
 		return Policy{}, ErrPolicy.Because(err)
 	}
 	return p, p.Check()

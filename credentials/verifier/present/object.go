@@ -62,7 +62,7 @@ func (a asked) thumbprint() ([]byte, error) {
 var supported = map[string]any{
 	dcql.FormatSDJWT: map[string]any{"sd-jwt_alg_values": []string{"ES256", "ES384", "EdDSA"}, "kb-jwt_alg_values": []string{"ES256", "ES384", "EdDSA"}},
 	dcql.FormatMdoc:  map[string]any{"issuerauth_alg_values": []int{-7, -9, -8}, "deviceauth_alg_values": []int{-7, -9, -8}},
-	dcql.FormatLDP:   map[string]any{"proof_type_values": []string{"DataIntegrityProof"}, "cryptosuite_values": []string{"ecdsa-rdfc-2019", "eddsa-rdfc-2022"}},
+	dcql.FormatLDP:   map[string]any{"proof_type_values": []string{"DataIntegrityProof"}, "cryptosuite_values": []string{"ecdsa-rdfc-2019", "eddsa-rdfc-2022", "ecdsa-sd-2023"}},
 	dcql.FormatJWT:   map[string]any{"alg_values": []string{"ES256", "ES384", "EdDSA"}},
 }
 

@@ -179,7 +179,7 @@ func (w *world) object(t *testing.T, r Request, form url.Values) (header, claims
 // verified reads a request object that our key has signed.
 func (w *world) verified(t *testing.T, token string) (header, claims map[string]any) {
 	t.Helper()
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

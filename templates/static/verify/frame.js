@@ -48,6 +48,7 @@ const askWallet = async (preset) => {
   }
 };
 
+for (const around of ['.top', '.bottom']) document.querySelector(around).hidden = true; // of a page of our own
 const asked = new URLSearchParams(location.search);
 by('page').hidden = false;
 if (asked.get('mode') === 'ask') {

@@ -8,6 +8,7 @@ export const say = (key, holes) => { by('state').textContent = key ? word(key, h
 export const time = (seconds) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(seconds * 1000));
 
 const labels = { given_name: 'givenName', middle_name: 'middleName', family_name: 'familyName', name: 'fullName', birthdate: 'birthDate', birth_date: 'birthDate', place_of_birth: 'birthPlace', sex: 'gender', phone_number: 'phone' };
+const order = ['fullName', 'secondFullName', 'givenName', 'middleName', 'familyName', 'birthDate', 'birthPlace', 'gender', 'nationality', 'address', 'email', 'phone'];
 const plain = (value) => {
   if (Array.isArray(value)) return value.map(plain).join(' · ');
   if (value && typeof value === 'object') return Object.entries(value).map(([name, inner]) => `${name}: ${plain(inner)}`).join(', ');
@@ -33,7 +34,8 @@ export const show = (verdict) => {
   const checks = by('checks');
   claims.replaceChildren();
   checks.replaceChildren();
-  for (const [name, value] of Object.entries(verdict.claims || {})) {
+  const rank = ([name]) => { const at = order.indexOf(labels[name] || name); return at < 0 ? order.length : at; };
+  for (const [name, value] of Object.entries(verdict.claims || {}).sort((a, b) => rank(a) - rank(b))) {
     if (['portrait', 'picture'].includes(name)) continue;
     const key = `claim.${labels[name] || name}`;
     const label = word(key);
