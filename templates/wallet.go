@@ -23,8 +23,9 @@ var walletWords = []string{
 	"instead", "optional", "authorizes", "shared", "shared.back", "declined", "later", "login.asks", "login.done", "history.received", "history.shown",
 	"history.login", "history.deleted", "yes", "no", "answered", "nocode", "kept.passkey", "kept.device", "stay", "fault.offer-gone",
 	"fault.offer-refused", "fault.bad-offer", "fault.issuer-unreachable", "fault.credential-bad", "fault.verifier-unproven", "fault.request-expired",
-	"fault.no-card", "fault.verifier-refused", "fault.link-refused", "fault.login-refused", "fault.code-large", "fault.copies-used-up", "claim.name",
-	"claim.email", "claim.birthdate", "claim.phone_number", "claim.address", "claim.gender", "claim.picture",
+	"fault.no-card", "fault.verifier-refused", "fault.link-refused", "fault.login-refused", "fault.code-large", "fault.copies-used-up",
+	"format.dc+sd-jwt", "format.mso_mdoc", "format.ldp_vc", "format.jwt_vc_json", "format.claim169", "claim.name", "claim.email", "claim.birthdate",
+	"claim.phone_number", "claim.address", "claim.given_name", "claim.family_name", "claim.locale", "claim.updated_at", "claim.gender", "claim.picture",
 }
 
 //go:embed walletworker.js

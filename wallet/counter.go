@@ -21,6 +21,8 @@ import (
 
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
+	"github.com/plinth-id/plinth/wallet/present"
 )
 
 // ClientID is how our own provider knows the wallet in a browser.
@@ -45,6 +47,7 @@ type Config struct {
 type Counter struct {
 	Config
 	run  *errand.Runner
+	desk *present.Desk
 	busy chan struct{} // errands at a time
 }
 
@@ -64,7 +67,8 @@ func NewCounter(c Config) (*Counter, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Counter{Config: c, run: &errand.Runner{HTTP: c.HTTP, Now: c.Now, Anchors: c.Anchors}, busy: make(chan struct{}, manyErrands)}, nil
+	run := &errand.Runner{HTTP: c.HTTP, Now: c.Now}
+	return &Counter{Config: c, run: run, desk: &present.Desk{Run: run, Anchors: c.Anchors}, busy: make(chan struct{}, manyErrands)}, nil
 }
 
 var (
@@ -190,7 +194,7 @@ func (c *Counter) owner(id []byte, r BlobRequest) ([]byte, error) {
 	if err := c.resume("blob", r.Challenge, &asked); err != nil || !bytes.Equal(asked.For, id) {
 		return nil, errBlob.Because(err)
 	}
-	keys, err := errand.ParseKeys([]json.RawMessage{r.Key})
+	keys, err := holder.ParseKeys([]json.RawMessage{r.Key})
 	if err != nil {
 		return nil, errBlob.Because(err)
 	}

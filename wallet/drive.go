@@ -7,6 +7,8 @@ import (
 
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
+	"github.com/plinth-id/plinth/wallet/present"
 )
 
 // drive goes through an errand to its end, signing what it asks for and keeping what
@@ -43,9 +45,9 @@ func (w *Wallet) drive(ctx context.Context, f *errand.Fetch, turn errand.Turn) (
 }
 
 // keep adds a card, or new copies to the card that they belong to.
-func (w *Wallet) keep(card errand.Card) error {
+func (w *Wallet) keep(card holder.Card) error {
 	return w.change(func(c *contents) error {
-		at := slices.IndexFunc(c.Cards, func(one errand.Card) bool { return one.ID == card.ID })
+		at := slices.IndexFunc(c.Cards, func(one holder.Card) bool { return one.ID == card.ID })
 		if at < 0 {
 			c.Cards = append(c.Cards, card)
 			return nil
@@ -92,7 +94,7 @@ func (w *Wallet) Refill(ctx context.Context, id string) (Card, error) {
 	if held.Refill == nil {
 		return Card{}, fault.New(fault.Denied, "The issuer gives no more copies of this card. Fetch it anew.").Named("no-refill")
 	}
-	keys, err := w.newKeys(1+held.Batch(), held.Refill.Alg())
+	keys, err := w.newKeys(1+max(1, held.Refill.Copies), held.Refill.Alg)
 	if err != nil {
 		return Card{}, err
 	}
@@ -120,7 +122,7 @@ func (w *Wallet) Delete(ctx context.Context, id string) error {
 		w.tell(ctx, *n)
 	}
 	return w.change(func(c *contents) error {
-		c.Cards = slices.DeleteFunc(c.Cards, func(one errand.Card) bool { return one.ID == id })
+		c.Cards = slices.DeleteFunc(c.Cards, func(one holder.Card) bool { return one.ID == id })
 		for _, copied := range held.Copies {
 			delete(c.Keys, copied.Key)
 		}
@@ -129,12 +131,12 @@ func (w *Wallet) Delete(ctx context.Context, id string) error {
 }
 
 // tell notifies an issuer. Nothing depends on it: the token for it may be long over.
-func (w *Wallet) tell(ctx context.Context, n errand.Notice) {
+func (w *Wallet) tell(ctx context.Context, n holder.Notice) {
 	c, err := w.load()
 	if err != nil {
 		return
 	}
-	var keys errand.Keys
+	var keys holder.Keys
 	if k, err := c.Keys[n.Key].public(); err == nil {
 		keys = append(keys, k)
 	}
@@ -145,10 +147,10 @@ func (w *Wallet) tell(ctx context.Context, n errand.Notice) {
 
 // Asking is a verifier's request, with what the wallet could answer.
 type Asking struct {
-	Asked   errand.Asked   `json:"asked"`
-	Choices errand.Choices `json:"choices"`
+	Asked   present.Asked   `json:"asked"`
+	Choices present.Choices `json:"choices"`
 
-	show *errand.Show
+	show *present.Show
 }
 
 // maxOnce is how many answered requests a wallet remembers.
@@ -156,7 +158,7 @@ const maxOnce = 500
 
 // Ask reads a verifier's request and finds what would answer it.
 func (w *Wallet) Ask(ctx context.Context, link string) (*Asking, error) {
-	s, err := w.runner().Open(ctx, link)
+	s, err := w.desk().Open(ctx, link)
 	if err != nil {
 		return nil, err
 	}
@@ -167,31 +169,31 @@ func (w *Wallet) Ask(ctx context.Context, link string) (*Asking, error) {
 	if slices.Contains(c.Once, s.Asked.Once) {
 		return nil, fault.New(fault.Conflict, "This wallet has answered this request already. Begin again where you found it.").Named("request-answered")
 	}
-	choices, err := w.runner().Match(s, c.Cards)
+	choices, err := w.desk().Match(s, c.Cards)
 	return &Asking{Asked: s.Asked, Choices: choices, show: s}, err
 }
 
 // Usual is the answer of an owner who chooses nothing: of everything that is required
 // the first.
-func (a *Asking) Usual() []errand.Choice { return a.Choices.Usual() }
+func (a *Asking) Usual() []present.Choice { return a.Choices.Usual() }
 
 // Answer shows what was chosen, and tells where the owner's browser goes on.
-func (w *Wallet) Answer(ctx context.Context, a *Asking, choices []errand.Choice) (errand.Turn, error) {
+func (w *Wallet) Answer(ctx context.Context, a *Asking, choices []present.Choice) (present.Turn, error) {
 	c, err := w.load()
 	if err != nil {
-		return errand.Turn{}, err
+		return present.Turn{}, err
 	}
-	var chosen []errand.Card
+	var chosen []holder.Card
 	for _, one := range c.Cards {
-		if slices.ContainsFunc(choices, func(choice errand.Choice) bool { return choice.Card == one.ID }) {
+		if slices.ContainsFunc(choices, func(choice present.Choice) bool { return choice.Card == one.ID }) {
 			chosen = append(chosen, one)
 		}
 	}
 	keys, err := c.public(chosen)
 	if err != nil {
-		return errand.Turn{}, err
+		return present.Turn{}, err
 	}
-	turn, err := w.runner().Choose(ctx, a.show, choices, keys)
+	turn, err := w.desk().Choose(ctx, a.show, choices, keys)
 	if err != nil {
 		return turn, err
 	}
@@ -200,7 +202,7 @@ func (w *Wallet) Answer(ctx context.Context, a *Asking, choices []errand.Choice)
 		if err != nil {
 			return turn, err
 		}
-		if turn, err = w.runner().Answer(ctx, a.show, signatures); err != nil {
+		if turn, err = w.desk().Answer(ctx, a.show, signatures); err != nil {
 			return turn, err
 		}
 	}
@@ -208,7 +210,7 @@ func (w *Wallet) Answer(ctx context.Context, a *Asking, choices []errand.Choice)
 }
 
 // note remembers what was shown to whom.
-func (w *Wallet) note(a *Asking, turn errand.Turn) error {
+func (w *Wallet) note(a *Asking, turn present.Turn) error {
 	return w.change(func(c *contents) error {
 		c.Once = append(c.Once, a.Asked.Once)
 		c.Once = c.Once[max(0, len(c.Once)-maxOnce):]
@@ -227,6 +229,6 @@ func (w *Wallet) note(a *Asking, turn errand.Turn) error {
 
 // Decline tells the verifier that the owner does not want to.
 func (w *Wallet) Decline(ctx context.Context, a *Asking) error {
-	_, err := w.runner().Refuse(ctx, a.show)
+	_, err := w.desk().Refuse(ctx, a.show)
 	return err
 }

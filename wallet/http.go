@@ -16,6 +16,7 @@ import (
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/templates"
 	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 const (
@@ -190,7 +191,7 @@ func (c *Counter) accept(ctx context.Context, in acceptIn) (said, error) {
 	if err := c.resume("fetch", in.State, &f); err != nil {
 		return said{}, err
 	}
-	keys, err := errand.ParseKeys(in.Keys)
+	keys, err := holder.ParseKeys(in.Keys)
 	if err != nil {
 		return said{}, err
 	}
@@ -237,11 +238,11 @@ func (c *Counter) poll(ctx context.Context, in held) (said, error) {
 
 type moreIn struct {
 	held
-	Card errand.Card `json:"card"`
+	Card holder.Card `json:"card"`
 }
 
 func (c *Counter) more(ctx context.Context, in moreIn) (said, error) {
-	keys, err := errand.ParseKeys(in.Keys)
+	keys, err := holder.ParseKeys(in.Keys)
 	if err != nil {
 		return said{}, err
 	}
@@ -251,11 +252,11 @@ func (c *Counter) more(ctx context.Context, in moreIn) (said, error) {
 
 type forgetIn struct {
 	held
-	Notice errand.Notice `json:"notice"`
+	Notice holder.Notice `json:"notice"`
 }
 
 func (c *Counter) forget(ctx context.Context, in forgetIn) (said, error) {
-	keys, err := errand.ParseKeys(in.Keys)
+	keys, err := holder.ParseKeys(in.Keys)
 	if err != nil {
 		return said{}, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
+	"github.com/plinth-id/plinth/wallet/present"
 )
 
 type askIn struct {
@@ -12,11 +14,11 @@ type askIn struct {
 
 type askOut struct {
 	State string `json:"state"`
-	errand.Asked
+	present.Asked
 }
 
 func (c *Counter) ask(ctx context.Context, in askIn) (askOut, error) {
-	s, err := c.run.Open(ctx, in.Link)
+	s, err := c.desk.Open(ctx, in.Link)
 	if err != nil {
 		return askOut{}, err
 	}
@@ -26,20 +28,20 @@ func (c *Counter) ask(ctx context.Context, in askIn) (askOut, error) {
 
 type matchIn struct {
 	held
-	Cards []errand.Card `json:"cards"`
+	Cards []holder.Card `json:"cards"`
 }
 
 type matchOut struct {
 	State string `json:"state"`
-	errand.Choices
+	present.Choices
 }
 
 func (c *Counter) match(_ context.Context, in matchIn) (matchOut, error) {
-	var s errand.Show
+	var s present.Show
 	if err := c.resume("show", in.State, &s); err != nil {
 		return matchOut{}, err
 	}
-	choices, err := c.run.Match(&s, in.Cards)
+	choices, err := c.desk.Match(&s, in.Cards)
 	if err != nil {
 		return matchOut{}, err
 	}
@@ -47,40 +49,54 @@ func (c *Counter) match(_ context.Context, in matchIn) (matchOut, error) {
 	return matchOut{state, choices}, err
 }
 
+// shown is the answer to the last steps.
+type shown struct {
+	State string `json:"state,omitempty"`
+	present.Turn
+}
+
+func (c *Counter) showing(s *present.Show, turn present.Turn, err error) (shown, error) {
+	out := shown{Turn: turn}
+	if err == nil && !turn.Done {
+		out.State, err = c.hold("show", s, stepLife)
+	}
+	return out, err
+}
+
 type chooseIn struct {
 	held
-	Choices []errand.Choice `json:"choices"`
+	Choices []present.Choice `json:"choices"`
 }
 
-func (c *Counter) choose(ctx context.Context, in chooseIn) (said, error) {
-	var s errand.Show
+func (c *Counter) choose(ctx context.Context, in chooseIn) (shown, error) {
+	var s present.Show
 	if err := c.resume("show", in.State, &s); err != nil {
-		return said{}, err
+		return shown{}, err
 	}
-	keys, err := errand.ParseKeys(in.Keys)
+	keys, err := holder.ParseKeys(in.Keys)
 	if err != nil {
-		return said{}, err
+		return shown{}, err
 	}
-	turn, err := c.run.Choose(ctx, &s, in.Choices, keys)
-	return c.turned("show", &s, turn, err)
+	turn, err := c.desk.Choose(ctx, &s, in.Choices, keys)
+	return c.showing(&s, turn, err)
 }
 
-func (c *Counter) answer(ctx context.Context, in held) (said, error) {
-	var s errand.Show
+func (c *Counter) answer(ctx context.Context, in held) (shown, error) {
+	var s present.Show
 	if err := c.resume("show", in.State, &s); err != nil {
-		return said{}, err
+		return shown{}, err
 	}
-	turn, err := c.run.Answer(ctx, &s, in.Signatures)
-	return c.turned("show", &s, turn, err)
+	turn, err := c.desk.Answer(ctx, &s, in.Signatures)
+	return c.showing(&s, turn, err)
 }
 
-func (c *Counter) refuse(ctx context.Context, in held) (said, error) {
-	var s errand.Show
+func (c *Counter) refuse(ctx context.Context, in held) (shown, error) {
+	var s present.Show
 	if err := c.resume("show", in.State, &s); err != nil {
-		return said{}, err
+		return shown{}, err
 	}
-	turn, err := c.run.Refuse(ctx, &s)
-	return said{Turn: turn}, err
+	turn, err := c.desk.Refuse(ctx, &s)
+	return shown{Turn: turn}, err
 }
 
 type bindIn struct {
@@ -104,7 +120,7 @@ func (c *Counter) prove(_ context.Context, in proveIn) (said, error) {
 	if err := c.resume("bind", in.State, &b); err != nil {
 		return said{}, err
 	}
-	keys, err := errand.ParseKeys(in.Keys)
+	keys, err := holder.ParseKeys(in.Keys)
 	if err != nil || len(keys) != 1 {
 		return said{}, errStep.Because(err)
 	}
@@ -152,7 +168,7 @@ func (c *Counter) allow(_ context.Context, in allowIn) (said, error) {
 	if err := c.resume("login", in.State, &l); err != nil {
 		return said{}, err
 	}
-	keys, err := errand.ParseKeys(in.Keys)
+	keys, err := holder.ParseKeys(in.Keys)
 	if err != nil || len(keys) != 1 {
 		return said{}, errStep.Because(err)
 	}
@@ -171,7 +187,7 @@ func (c *Counter) allowed(ctx context.Context, in held) (said, error) {
 
 type statusIn struct {
 	Issuer string          `json:"issuer"`
-	Status []errand.Status `json:"status"`
+	Status []holder.Status `json:"status"`
 }
 
 func (c *Counter) status(ctx context.Context, in statusIn) (map[string]string, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/plinth-id/plinth/internal/fault"
-	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 // key is one key of the owner. Every copy of a credential gets its own, so that two
@@ -42,8 +42,8 @@ func newKey(algorithm string) (key, jose.JSONWebKey, error) {
 
 // newKeys makes keys and keeps them, before anything is bound to one. The first is for
 // proofs of possession, which are always ES256.
-func (w *Wallet) newKeys(n int, algorithm string) (errand.Keys, error) {
-	keys := make(errand.Keys, n)
+func (w *Wallet) newKeys(n int, algorithm string) (holder.Keys, error) {
+	keys := make(holder.Keys, n)
 	return keys, w.change(func(c *contents) error {
 		if c.Keys == nil {
 			c.Keys = make(map[string]key)
@@ -57,14 +57,14 @@ func (w *Wallet) newKeys(n int, algorithm string) (errand.Keys, error) {
 				return err
 			}
 			keys[i] = public
-			c.Keys[errand.Thumbprint(public)] = made
+			c.Keys[holder.Thumbprint(public)] = made
 		}
 		return nil
 	})
 }
 
 // sign signs what an errand asks for.
-func (c contents) sign(all []errand.Signing) ([][]byte, error) {
+func (c contents) sign(all []holder.Signing) ([][]byte, error) {
 	signatures := make([][]byte, len(all))
 	for i, s := range all {
 		signature, err := c.Keys[s.Key].sign(s.Data)
@@ -100,8 +100,8 @@ func (k key) sign(data []byte) ([]byte, error) {
 }
 
 // public lists the public keys of the wallet that an errand may use for some cards.
-func (c contents) public(cards []errand.Card) (errand.Keys, error) {
-	var keys errand.Keys
+func (c contents) public(cards []holder.Card) (holder.Keys, error) {
+	var keys holder.Keys
 	for _, one := range cards {
 		for _, copied := range one.Copies {
 			if copied.Key == "" {

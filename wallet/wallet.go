@@ -18,6 +18,8 @@ import (
 	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
+	"github.com/plinth-id/plinth/wallet/present"
 )
 
 // Wallet is one person's wallet in a file.
@@ -45,10 +47,11 @@ func New(path, passphrase string, client *http.Client) (*Wallet, error) {
 }
 
 func (w *Wallet) runner() *errand.Runner { return &errand.Runner{HTTP: w.client, Now: w.Now} }
+func (w *Wallet) desk() *present.Desk    { return &present.Desk{Run: w.runner()} }
 
 // contents is what the file holds once it is open.
 type contents struct {
-	Cards   []errand.Card            `json:"cards"`
+	Cards   []holder.Card            `json:"cards"`
 	Keys    map[string]key           `json:"keys"`              // by thumbprint
 	Flows   map[string]*errand.Fetch `json:"flows,omitempty"`   // logins under way, by state
 	Waiting []*errand.Fetch          `json:"waiting,omitempty"` // what issuers were to have later
@@ -67,7 +70,7 @@ type Card struct {
 	Copies        int       `json:"copies"`
 }
 
-func card(c errand.Card) Card {
+func card(c holder.Card) Card {
 	name := c.Configuration
 	if len(c.Display) > 0 {
 		name = c.Display[0].Name
@@ -163,14 +166,14 @@ func (w *Wallet) QR(id string) (string, error) {
 	return qr.EncodeJSON(c.Copies[0].Document)
 }
 
-func (w *Wallet) find(id string) (errand.Card, error) {
+func (w *Wallet) find(id string) (holder.Card, error) {
 	c, err := w.load()
 	if err != nil {
-		return errand.Card{}, err
+		return holder.Card{}, err
 	}
-	at := slices.IndexFunc(c.Cards, func(one errand.Card) bool { return one.ID == id })
+	at := slices.IndexFunc(c.Cards, func(one holder.Card) bool { return one.ID == id })
 	if at < 0 {
-		return errand.Card{}, fault.New(fault.NotFound, "The wallet holds no credential with this id. List them first.").Named("credential-not-found")
+		return holder.Card{}, fault.New(fault.NotFound, "The wallet holds no credential with this id. List them first.").Named("credential-not-found")
 	}
 	return c.Cards[at], nil
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/plinth-id/plinth/internal/fault"
-	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 func newWallet(t *testing.T) *Wallet {
@@ -31,8 +31,8 @@ func TestASVS_14_2_WalletIsSealedAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := errand.Card{ID: "1", Issuer: "https://id.example.org", Format: "ldp_vc", Lines: []errand.Line{{Path: []any{"credentialSubject", "fullName"}, Value: "Ada"}},
-		Copies: []errand.Copy{{Document: json.RawMessage(`{"credentialSubject":{"fullName":"Ada"}}`), Key: errand.Thumbprint(keys[1])}}}
+	held := holder.Card{ID: "1", Issuer: "https://id.example.org", Format: "ldp_vc", Lines: []holder.Line{{Path: []any{"credentialSubject", "fullName"}, Value: "Ada"}},
+		Copies: []holder.Copy{{Document: json.RawMessage(`{"credentialSubject":{"fullName":"Ada"}}`), Key: holder.Thumbprint(keys[1])}}}
 	if err := w.keep(held); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestASVS_14_2_WalletIsSealedAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"Ada", "id.example.org", errand.Thumbprint(keys[1]), "private"} {
+	for _, secret := range []string{"Ada", "id.example.org", holder.Thumbprint(keys[1]), "private"} {
 		if bytes.Contains(raw, []byte(secret)) {
 			t.Errorf("the file shows %q", secret)
 		}

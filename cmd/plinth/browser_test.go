@@ -140,6 +140,9 @@ func TestScanInABrowser(t *testing.T) {
 	}
 }
 
+// awaited waits for what a script promises.
+func awaited(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+
 // accessible checks the page as it is now by axe-core, where that is installed.
 func accessible(t *testing.T, page string) chromedp.Action {
 	return chromedp.ActionFunc(func(ctx context.Context) error {
@@ -152,7 +155,7 @@ func accessible(t *testing.T, page string) chromedp.Action {
 		}
 		var found []string
 		err = chromedp.Run(ctx, chromedp.Evaluate(string(axe), nil), chromedp.Evaluate(`axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
-			.then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))`, &found, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+			.then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))`, &found, awaited))
 		for _, v := range found {
 			t.Errorf("%s: %s", page, v)
 		}

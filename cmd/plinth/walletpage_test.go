@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -36,7 +35,7 @@ func TestJourneyOfAWalletInABrowser(t *testing.T) {
 		chromedp.WaitVisible(`.idcard`), shot("wallet-cards"), chromedp.Click(`.idcard`),
 		visible("card"), chromedp.Text(`#card-lines`, &card), chromedp.Click(`#card-draw`), chromedp.WaitVisible(`#card-code img`), shot("wallet-card"),
 		chromedp.Evaluate(`new Promise((done) => { const a = indexedDB.open('plinth-wallet'); a.onsuccess = () => { const r = a.result.transaction('keys').objectStore('keys').getAll();
-			r.onsuccess = () => done(r.result.length + ' ' + r.result.some(k => k.private.extractable)); }; })`, &extractable, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
+			r.onsuccess = () => done(r.result.length + ' ' + r.result.some(k => k.private.extractable)); }; })`, &extractable, awaited),
 		// What was received is still there after a reload.
 		chromedp.Navigate(d.url+"/wallet"), chromedp.WaitVisible(`.idcard`), chromedp.Click(`.idcard`), visible("card"),
 		chromedp.Click(`#card-delete`), chromedp.WaitVisible(`#trouble`), chromedp.Click(`#card-sure`), chromedp.Click(`#card-delete`), visible("home"), chromedp.WaitVisible(`#none`),

@@ -2,11 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -105,6 +109,68 @@ func TestJourneyOfAPresentationInABrowser(t *testing.T) {
 		}
 		if !strings.Contains(history, "localhost") {
 			t.Errorf("%s: got %q, want to whom it was shown", lang, history)
+		}
+	}
+}
+
+// fromCatalogue presses the button of the catalogue for one configuration.
+func fromCatalogue(kind string) chromedp.Tasks {
+	return chromedp.Tasks{chromedp.Click(`#view-home button[data-view=add]`), visible("add"), chromedp.WaitVisible(`#catalogue button`), shot("wallet-catalogue"),
+		chromedp.Click(`#catalogue button[data-kind="` + kind + `"]`), visible("offer"), chromedp.Click(`#offer-form button:not(.second)`)}
+}
+
+func logsIn(who demoPerson) chromedp.Tasks {
+	return chromedp.Tasks{chromedp.WaitVisible(`#method-code`), chromedp.Click(`main form button:not(.link)`), chromedp.WaitVisible(`#identifier`), chromedp.SendKeys(`#identifier`, who.UIN), chromedp.Click(`main form button:not(.link)`),
+		chromedp.WaitVisible(`#code`), chromedp.SendKeys(`#code`, "111111"), chromedp.Click(`main form button:not(.second)`),
+		chromedp.WaitVisible(`button[value=allow]`), shot("wallet-consent"), chromedp.Click(`button[value=allow]`)}
+}
+
+// Cards from the catalogue, by a login: an SD-JWT VC, of which only what is asked for
+// leaves, and a mobile document.
+func TestJourneyOfTheCatalogueInABrowser(t *testing.T) {
+	d := demoOf(t)
+	who := d.sheet.People[1]
+	ctx := chromium(t)
+	err := chromedp.Run(ctx, chromedp.Navigate(d.url+"/wallet"), visible("welcome"), chromedp.Click(`#make-device`), visible("home"))
+	troubled(t, ctx, err)
+	for i, kind := range []string{"national_id_sd_jwt", "national_id_mdoc"} {
+		begin, cancel := context.WithTimeout(ctx, 20*time.Second)
+		if err := chromedp.Run(begin, fromCatalogue(kind)); err != nil {
+			troubled(t, ctx, fmt.Errorf("%s: %w", kind, err))
+		}
+		cancel()
+		if i == 0 {
+			troubled(t, ctx, chromedp.Run(ctx, logsIn(who)))
+		}
+		troubled(t, ctx, chromedp.Run(ctx, chromedp.ActionFunc(func(ctx context.Context) error {
+			// A login that is fresh goes through by itself, or asks for consent once more.
+			for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+				var cards int
+				step, cancel := context.WithTimeout(ctx, 2*time.Second) // a page that is left never answers
+				_ = chromedp.Evaluate(`document.querySelector('button[value=allow]')?.click(); document.querySelectorAll('.idcard').length`, &cards).Do(step)
+				cancel()
+				if cards == i+1 {
+					return nil
+				}
+			}
+			var at, page string
+			step, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			_ = chromedp.Location(&at).Do(step)
+			_ = chromedp.Evaluate(`document.body.innerText`, &page).Do(step)
+			return errors.New("the card did not come: " + kind + " at " + at + ": " + page)
+		})))
+	}
+	for _, preset := range []string{"identity", "age"} {
+		link, id, secret := d.asks(t, map[string]any{"preset": preset})
+		var asked string
+		troubled(t, ctx, chromedp.Run(ctx, chromedp.Navigate(d.url+"/wallet/present?"+strings.SplitN(link, "?", 2)[1]), visible("ask"), chromedp.Text(`#ask-form`, &asked), shot("wallet-ask-"+preset),
+			chromedp.Click(`#ask-form button[value=share]`), visible("done")))
+		if preset == "age" && (strings.Contains(asked, who.Name) || strings.Contains(asked, "besides")) {
+			t.Errorf("got %q, want one question, and the name kept back", asked)
+		}
+		if found, _ := json.Marshal(d.result(t, id, secret)); !strings.Contains(string(found), `"valid"`) {
+			t.Errorf("%s: got %s, want it accepted", preset, found)
 		}
 	}
 }

@@ -39,8 +39,8 @@ func (r refused) Error() string {
 	return fmt.Sprintf("answer %d %s", r.Status, r.Code)
 }
 
-// address reads a URL to which the wallet may speak: TLS, save on this machine.
-func address(raw string) (*url.URL, error) {
+// Address reads a URL to which the wallet may speak: TLS, save on this machine.
+func Address(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || len(raw) > 8<<10 {
 		return nil, errAddress.Because(errors.New("no such URL"))
@@ -56,8 +56,8 @@ func local(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// message is one request that an errand sends.
-type message struct {
+// Message is one request that an errand sends.
+type Message struct {
 	Method string            `json:"method"`
 	URL    string            `json:"url"`
 	Type   string            `json:"type,omitempty"`
@@ -65,17 +65,18 @@ type message struct {
 	Header map[string]string `json:"header,omitempty"`
 }
 
-func formTo(to string, form url.Values) message {
-	return message{Method: http.MethodPost, URL: to, Type: "application/x-www-form-urlencoded", Body: []byte(form.Encode())}
+// FormTo is a form, as OAuth sends it.
+func FormTo(to string, form url.Values) Message {
+	return Message{Method: http.MethodPost, URL: to, Type: "application/x-www-form-urlencoded", Body: []byte(form.Encode())}
 }
 
-func jsonTo(to string, body any) (message, error) {
+func jsonTo(to string, body any) (Message, error) {
 	raw, err := json.Marshal(body)
-	return message{Method: http.MethodPost, URL: to, Type: "application/json", Body: raw}, err
+	return Message{Method: http.MethodPost, URL: to, Type: "application/json", Body: raw}, err
 }
 
-// reply is what came back.
-type reply struct {
+// Reply is what came back.
+type Reply struct {
 	Status int
 	Type   string
 	Body   []byte
@@ -83,14 +84,14 @@ type reply struct {
 	Wants  string // WWW-Authenticate
 }
 
-// send sends a message and reads the answer, whatever its status.
-func (r *Runner) send(ctx context.Context, m message) (reply, error) {
-	if _, err := address(m.URL); err != nil {
-		return reply{}, err
+// Send sends a message and reads the answer, whatever its status.
+func (r *Runner) Send(ctx context.Context, m Message) (Reply, error) {
+	if _, err := Address(m.URL); err != nil {
+		return Reply{}, err
 	}
 	request, err := http.NewRequestWithContext(ctx, m.Method, m.URL, bytes.NewReader(m.Body))
 	if err != nil {
-		return reply{}, errAddress.Because(err)
+		return Reply{}, errAddress.Because(err)
 	}
 	request.Header.Set("Accept", "application/json")
 	if m.Type != "" {
@@ -106,19 +107,19 @@ func (r *Runner) send(ctx context.Context, m message) (reply, error) {
 		if errors.As(err, &failed) {
 			err = failed.Err
 		}
-		return reply{}, errUnreachable.Because(err)
+		return Reply{}, errUnreachable.Because(err)
 	}
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	if err != nil || len(raw) > maxAnswer {
-		return reply{}, errAnswer.Because(errors.Join(err, errors.New("the answer broke off or is too long")))
+		return Reply{}, errAnswer.Because(errors.Join(err, errors.New("the answer broke off or is too long")))
 	}
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")) // empty for what is none
-	return reply{Status: answer.StatusCode, Type: kind, Body: raw, Nonce: answer.Header.Get("DPoP-Nonce"), Wants: answer.Header.Get("WWW-Authenticate")}, nil
+	return Reply{Status: answer.StatusCode, Type: kind, Body: raw, Nonce: answer.Header.Get("DPoP-Nonce"), Wants: answer.Header.Get("WWW-Authenticate")}, nil
 }
 
-// ok is the body of a good answer; others are refused.
-func (a reply) ok() ([]byte, error) {
+// OK is the body of a good answer; others are refused.
+func (a Reply) OK() ([]byte, error) {
 	if a.Status/100 == 2 {
 		return a.Body, nil
 	}
@@ -129,8 +130,8 @@ func (a reply) ok() ([]byte, error) {
 }
 
 // read takes a good answer apart.
-func (a reply) read(into any) error {
-	raw, err := a.ok()
+func (a Reply) read(into any) error {
+	raw, err := a.OK()
 	if err != nil {
 		return err
 	}
@@ -145,18 +146,18 @@ func (a reply) read(into any) error {
 
 // get reads a JSON document.
 func (r *Runner) get(ctx context.Context, from string, into any) error {
-	a, err := r.send(ctx, message{Method: http.MethodGet, URL: from})
+	a, err := r.Send(ctx, Message{Method: http.MethodGet, URL: from})
 	if err != nil {
 		return err
 	}
 	return a.read(into)
 }
 
-// text reads a document of any kind.
-func (r *Runner) text(ctx context.Context, from, accept string) ([]byte, error) {
-	a, err := r.send(ctx, message{Method: http.MethodGet, URL: from, Header: map[string]string{"Accept": accept}})
+// Text reads a document of any kind.
+func (r *Runner) Text(ctx context.Context, from, accept string) ([]byte, error) {
+	a, err := r.Send(ctx, Message{Method: http.MethodGet, URL: from, Header: map[string]string{"Accept": accept}})
 	if err != nil {
 		return nil, err
 	}
-	return a.ok()
+	return a.OK()
 }

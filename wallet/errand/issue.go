@@ -17,6 +17,7 @@ import (
 
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 var dpopNonce = regexp.MustCompile(`(?i)^DPoP\b.*error="?use_dpop_nonce`)
@@ -29,45 +30,12 @@ type Later struct {
 	Since       time.Time `json:"since"`
 }
 
-// Refill is what is needed to fetch more copies of a card.
-type Refill struct {
-	Refresh string        `json:"refresh_token"`
-	Issuer  metadata      `json:"issuer"`
-	Server  server        `json:"server"`
-	ID      string        `json:"id"`
-	Kind    configuration `json:"kind"`
-	Client  Client        `json:"client"`
-	Key     string        `json:"key"` // to which the refresh token is bound
-}
-
-// More begins to fetch more copies of a card that the owner holds. The first of the
-// keys is the one that the refresh token is bound to.
-func (r *Runner) More(ctx context.Context, of Card, keys Keys) (*Fetch, Turn, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	if of.Refill == nil {
-		return nil, Turn{}, errKind
-	}
-	from := *of.Refill
-	if len(keys) < 2 || len(keys) > 1+maxCopies || Thumbprint(keys[0]) != from.Key || !from.Kind.usable() {
-		return nil, Turn{}, errSignature
-	}
-	f := &Fetch{Begun: r.Now(), Card: of.ID, Issuer: from.Issuer, Server: from.Server, ID: from.ID, Kind: from.Kind, Client: from.Client, Keys: keys}
-	f.Bound = slices.Contains(f.Server.DPoP, string(algorithm(keys[0])))
-	form := map[string][]string{"grant_type": {"refresh_token"}, "refresh_token": {from.Refresh}}
-	if f.Client.ID != "" {
-		form["client_id"] = []string{f.Client.ID}
-	}
-	turn, err := r.redeem(ctx, f, form)
-	return f, turn, err
-}
-
 // Poll asks again for a credential that was to come later.
 func (r *Runner) Poll(ctx context.Context, f *Fetch) (Turn, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	if f.Later == nil || f.Issuer.Deferred == "" {
-		return Turn{}, errSignature
+		return Turn{}, holder.ErrSignature
 	}
 	f.Stage = over
 	return r.ask(ctx, f)
@@ -91,7 +59,7 @@ func (r *Runner) ask(ctx context.Context, f *Fetch) (Turn, error) {
 		var fresh struct {
 			Nonce string `json:"c_nonce"`
 		}
-		answer, err := r.send(ctx, message{Method: "POST", URL: f.Issuer.Nonce})
+		answer, err := r.Send(ctx, Message{Method: "POST", URL: f.Issuer.Nonce})
 		if err != nil {
 			return Turn{}, err
 		}
@@ -100,7 +68,7 @@ func (r *Runner) ask(ctx context.Context, f *Fetch) (Turn, error) {
 		}
 		f.Nonce = fresh.Nonce
 	}
-	var proofs []waiting
+	var proofs []holder.Waiting
 	for _, key := range f.holders() {
 		claims := map[string]any{"aud": f.Issuer.Issuer, "iat": r.Now().Unix()}
 		if f.Client.ID != "" && f.Offer.Grants.PreAuthorized == nil {
@@ -113,17 +81,17 @@ func (r *Runner) ask(ctx context.Context, f *Fetch) (Turn, error) {
 		if err := name(header, f.Kind, key); err != nil {
 			return Turn{}, err
 		}
-		proof, err := draft(key, header, claims)
+		proof, err := holder.Draft(key, header, claims)
 		if err != nil {
 			return Turn{}, err
 		}
 		proofs = append(proofs, proof)
 	}
-	return r.wait(ctx, f, asking, message{Method: "POST", URL: f.Issuer.Credential, Type: "application/json"}, proofs...)
+	return r.wait(ctx, f, asking, Message{Method: "POST", URL: f.Issuer.Credential, Type: "application/json"}, proofs...)
 }
 
 // holders are the keys that the copies are bound to; none where the issuer binds to none.
-func (f *Fetch) holders() Keys {
+func (f *Fetch) holders() holder.Keys {
 	if len(f.Kind.Proofs) == 0 {
 		return nil
 	}
@@ -156,7 +124,7 @@ func name(header map[string]any, kind configuration, key jose.JSONWebKey) error 
 
 // enclose puts the proofs into the credential request, and encrypts it where the
 // issuer wants that.
-func (f *Fetch) enclose(m *message, proofs []string) error {
+func (f *Fetch) enclose(m *Message, proofs []string) error {
 	if f.Later != nil {
 		return nil
 	}
@@ -222,8 +190,8 @@ func content(offered []string) (jose.ContentEncryption, error) {
 	return "", fault.New(fault.Invalid, "This wallet has no encryption of the kind that is wanted.").Named("encryption-unsupported")
 }
 
-// encryptionKey is the first of the keys that can be encrypted to.
-func encryptionKey(keys []jose.JSONWebKey) (jose.JSONWebKey, error) {
+// EncryptionKey is the first of the keys that can be encrypted to.
+func EncryptionKey(keys []jose.JSONWebKey) (jose.JSONWebKey, error) {
 	for _, k := range keys {
 		if public, ok := k.Key.(*ecdsa.PublicKey); ok && public.Curve == elliptic.P256() && k.Use != "sig" && (k.Algorithm == "" || k.Algorithm == string(jose.ECDH_ES)) {
 			return k, nil
@@ -232,13 +200,13 @@ func encryptionKey(keys []jose.JSONWebKey) (jose.JSONWebKey, error) {
 	return jose.JSONWebKey{}, fault.New(fault.Invalid, "The other side wants encryption, but has no key for it that this wallet can use.").Named("encryption-unsupported")
 }
 
-// encryptTo is a compact JWE.
-func encryptTo(keys []jose.JSONWebKey, contents []string, plain []byte, options *jose.EncrypterOptions) ([]byte, error) {
+// Encrypt is a compact JWE.
+func Encrypt(keys []jose.JSONWebKey, contents []string, plain []byte, options *jose.EncrypterOptions) ([]byte, error) {
 	enc, err := content(contents)
 	if err != nil {
 		return nil, err
 	}
-	k, err := encryptionKey(keys)
+	k, err := EncryptionKey(keys)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +227,7 @@ func (e *encryption) encrypt(plain []byte) ([]byte, error) {
 	if e.Keys != nil {
 		keys = e.Keys.Keys
 	}
-	return encryptTo(keys, e.Contents, plain, (&jose.EncrypterOptions{}).WithContentType("json"))
+	return Encrypt(keys, e.Contents, plain, (&jose.EncrypterOptions{}).WithContentType("json"))
 }
 
 // answerKey makes the key to which the issuer encrypts. It is the errand's own: what
@@ -280,7 +248,7 @@ func (f *Fetch) answerKey(e *encryption) (map[string]any, error) {
 }
 
 // open decrypts an answer that came encrypted.
-func (f *Fetch) open(answer *reply) error {
+func (f *Fetch) open(answer *Reply) error {
 	if answer.Type != "application/jwt" || answer.Status/100 != 2 {
 		return nil
 	}
@@ -299,10 +267,8 @@ func (f *Fetch) open(answer *reply) error {
 	return nil
 }
 
-var errCredential = fault.New(fault.Invalid, "The issuer sent a credential that is not in order, so it was not kept. Tell the issuer.").Named("credential-bad")
-
 // answered takes the answer of the credential endpoint, or the deferred one.
-func (r *Runner) answered(ctx context.Context, f *Fetch, answer reply) (Turn, error) {
+func (r *Runner) answered(ctx context.Context, f *Fetch, answer Reply) (Turn, error) {
 	if err := f.open(&answer); err != nil {
 		return Turn{}, err
 	}

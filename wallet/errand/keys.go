@@ -3,16 +3,20 @@ package errand
 import (
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/vc/jws"
 )
 
-// issuerKey finds the key behind a verification method: in the name itself, or
+// IssuerKey finds the key behind a verification method: in the name itself, or
 // in the document that a did:web names.
-func (r *Runner) issuerKey(ctx context.Context, issuer, method string) (crypto.PublicKey, error) {
+func (r *Runner) IssuerKey(ctx context.Context, issuer, method string) (crypto.PublicKey, error) {
 	if !strings.HasPrefix(method, "did:web:") {
 		return vc.ParseDID(method)
 	}
@@ -21,7 +25,7 @@ func (r *Runner) issuerKey(ctx context.Context, issuer, method string) (crypto.P
 	if err != nil {
 		return nil, err
 	}
-	document, err := r.text(ctx, at, "application/did+json, application/did, application/json")
+	document, err := r.Text(ctx, at, "application/did+json, application/did, application/json")
 	if err != nil {
 		return nil, err
 	}
@@ -51,4 +55,43 @@ func didDocument(did, spoken string) (string, error) {
 		u.Scheme = with.Scheme
 	}
 	return u.String(), nil
+}
+
+// publishedKey is a key of an issuer that publishes them at its address (SD-JWT VC,
+// section 5), or is named by a DID.
+func (r *Runner) publishedKey(ctx context.Context, spoken, issuer, id string) (crypto.PublicKey, error) {
+	if strings.HasPrefix(issuer, "did:") {
+		if strings.HasPrefix(id, "#") || id == "" {
+			id = issuer + id
+		}
+		if did, _, _ := strings.Cut(id, "#"); did != issuer {
+			return nil, jws.ErrUnknownKey
+		}
+		return r.IssuerKey(ctx, spoken, id)
+	}
+	var about struct {
+		Issuer string              `json:"issuer"`
+		Keys   *jose.JSONWebKeySet `json:"jwks"`
+		At     string              `json:"jwks_uri"`
+	}
+	if err := r.known(ctx, issuer, &about, "jwt-vc-issuer"); err != nil {
+		return nil, err
+	}
+	if about.Issuer != issuer {
+		return nil, errors.New("the keys are another issuer's")
+	}
+	if about.Keys == nil && about.At != "" {
+		about.Keys = new(jose.JSONWebKeySet)
+		if err := r.get(ctx, about.At, about.Keys); err != nil {
+			return nil, err
+		}
+	}
+	if about.Keys != nil {
+		for _, k := range about.Keys.Keys {
+			if (k.KeyID == id || id == "" && len(about.Keys.Keys) == 1) && k.IsPublic() {
+				return k.Key, nil
+			}
+		}
+	}
+	return nil, jws.ErrUnknownKey
 }

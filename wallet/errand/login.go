@@ -9,6 +9,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 const (
@@ -19,12 +20,12 @@ const (
 
 // Binding is a key that waits to be bound to its owner at a provider.
 type Binding struct {
-	Server      string   `json:"server"`
-	Transaction string   `json:"transaction_id"`
-	Number      string   `json:"number"`
-	Code        string   `json:"code,omitempty"`
-	Name        string   `json:"name,omitempty"`
-	Waiting     *waiting `json:"waiting,omitempty"`
+	Server      string          `json:"server"`
+	Transaction string          `json:"transaction_id"`
+	Number      string          `json:"number"`
+	Code        string          `json:"code,omitempty"`
+	Name        string          `json:"name,omitempty"`
+	Waiting     *holder.Waiting `json:"waiting,omitempty"`
 }
 
 // BeginBinding has the provider send its code to the owner.
@@ -35,24 +36,24 @@ func (r *Runner) BeginBinding(ctx context.Context, server, number string) (*Bind
 
 // Bind asks for the proof of a key, with the code that the owner got.
 func (r *Runner) Bind(b *Binding, key jose.JSONWebKey, code, name string) (Turn, error) {
-	proof, err := draft(key, map[string]any{"jwk": key}, map[string]any{"aud": b.Server, "transaction": b.Transaction})
+	proof, err := holder.Draft(key, map[string]any{"jwk": key}, map[string]any{"aud": b.Server, "transaction": b.Transaction})
 	b.Code, b.Name, b.Waiting = code, name, &proof
-	return Turn{Sign: signings([]waiting{proof})}, err
+	return Turn{Sign: holder.Signings([]holder.Waiting{proof})}, err
 }
 
 // Bound sends the proof, and gives the name of the key at the provider.
 func (r *Runner) Bound(ctx context.Context, b *Binding, signatures [][]byte) (string, error) {
 	if b.Waiting == nil {
-		return "", errSignature
+		return "", holder.ErrSignature
 	}
-	if err := signed([]waiting{*b.Waiting}, signatures); err != nil {
+	if err := holder.Signed([]holder.Waiting{*b.Waiting}, signatures); err != nil {
 		return "", err
 	}
 	var bound struct {
 		ID string `json:"kid"`
 	}
 	return bound.ID, r.postJSON(ctx, b.Server+linkPath+"/binding", map[string]string{"individual_id": b.Number, "transaction_id": b.Transaction,
-		"otp": b.Code, "name": b.Name, "key_proof": compact(*b.Waiting, signatures[0])}, &bound)
+		"otp": b.Code, "name": b.Name, "key_proof": holder.Compact(*b.Waiting, signatures[0])}, &bound)
 }
 
 // Link is a login that a provider asks the owner about.
@@ -69,9 +70,9 @@ type Link struct {
 
 // Login is the owner's answer to a link on its way.
 type Login struct {
-	Link    Link      `json:"link"`
-	Number  string    `json:"number,omitempty"`
-	Waiting []waiting `json:"waiting,omitempty"`
+	Link    Link             `json:"link"`
+	Number  string           `json:"number,omitempty"`
+	Waiting []holder.Waiting `json:"waiting,omitempty"`
 }
 
 var errLink = fault.New(fault.Invalid, "This is no link to log in. Scan the picture on the page again, or type its code and give the server.").Named("not-a-link")
@@ -82,7 +83,7 @@ func (r *Runner) OpenLink(ctx context.Context, link, server string) (*Login, err
 	if u, err := url.Parse(code); err == nil && u.Host != "" {
 		code, server = u.Query().Get("code"), u.Scheme+"://"+u.Host
 	}
-	at, err := address(strings.TrimSuffix(server, "/") + linkPath + "/transaction")
+	at, err := Address(strings.TrimSuffix(server, "/") + linkPath + "/transaction")
 	if err != nil || code == "" {
 		return nil, errLink.Because(err)
 	}
@@ -110,25 +111,25 @@ func (r *Runner) Allow(l *Login, key jose.JSONWebKey, id, number string, allowed
 		for name, value := range step.more {
 			claims[name] = value
 		}
-		w, err := draft(key, map[string]any{"typ": linkType, "kid": id}, claims)
+		w, err := holder.Draft(key, map[string]any{"typ": linkType, "kid": id}, claims)
 		if err != nil {
 			return Turn{}, err
 		}
 		l.Waiting = append(l.Waiting, w)
 	}
-	return Turn{Sign: signings(l.Waiting)}, nil
+	return Turn{Sign: holder.Signings(l.Waiting)}, nil
 }
 
 // Allowed sends the answers to a link.
 func (r *Runner) Allowed(ctx context.Context, l *Login, signatures [][]byte) (Turn, error) {
 	if len(l.Waiting) != 2 {
-		return Turn{}, errSignature
+		return Turn{}, holder.ErrSignature
 	}
-	if err := signed(l.Waiting, signatures); err != nil {
+	if err := holder.Signed(l.Waiting, signatures); err != nil {
 		return Turn{}, err
 	}
 	for i, path := range []string{"/authenticate", "/consent"} {
-		body := map[string]string{"link_transaction_id": l.Link.Transaction, "signature": compact(l.Waiting[i], signatures[i]), "number": l.Number}
+		body := map[string]string{"link_transaction_id": l.Link.Transaction, "signature": holder.Compact(l.Waiting[i], signatures[i]), "number": l.Number}
 		if err := r.postJSON(ctx, l.Link.Issuer+linkPath+path, body, &struct{}{}); err != nil {
 			return Turn{}, err
 		}
@@ -145,7 +146,7 @@ func (r *Runner) postJSON(ctx context.Context, to string, body, into any) error 
 	if err != nil {
 		return err
 	}
-	answer, err := r.send(ctx, m)
+	answer, err := r.Send(ctx, m)
 	if err != nil {
 		return err
 	}

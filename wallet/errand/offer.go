@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 const preAuthorized = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
@@ -38,24 +39,6 @@ type TxCode struct {
 	Description string `json:"description,omitempty"`
 }
 
-// Label is a text in one language.
-type Label struct {
-	Name   string `json:"name"`
-	Locale string `json:"locale,omitempty"`
-}
-
-// Display is how an issuer wants a card drawn.
-type Display struct {
-	Label
-	Description string `json:"description,omitempty"`
-	Background  string `json:"background_color,omitempty"`
-	Text        string `json:"text_color,omitempty"`
-	Logo        *struct {
-		URI string `json:"uri,omitempty"`
-		Alt string `json:"alt_text,omitempty"`
-	} `json:"logo,omitempty"`
-}
-
 // metadata is what a wallet needs of a credential issuer's (12.2.4).
 type metadata struct {
 	Issuer         string                   `json:"credential_issuer"`
@@ -67,7 +50,7 @@ type metadata struct {
 	Batch          *batch                   `json:"batch_credential_issuance,omitempty"`
 	Requests       *encryption              `json:"credential_request_encryption,omitempty"`
 	Responses      *encryption              `json:"credential_response_encryption,omitempty"`
-	Display        []Display                `json:"display,omitempty"`
+	Display        []holder.Display         `json:"display,omitempty"`
 	Configurations map[string]configuration `json:"credential_configurations_supported,omitempty"`
 }
 
@@ -89,44 +72,30 @@ type configuration struct {
 	Type       string               `json:"vct,omitempty"`
 	Doctype    string               `json:"doctype,omitempty"`
 	Definition json.RawMessage      `json:"credential_definition,omitempty"`
-	Old        []Display            `json:"display,omitempty"` // of draft 13
-	Reuse      *Reuse               `json:"credential_reuse_policy,omitempty"`
+	Old        []holder.Display     `json:"display,omitempty"` // of draft 13
+	Reuse      *holder.Reuse        `json:"credential_reuse_policy,omitempty"`
 	Metadata   *struct {
-		Display []Display    `json:"display,omitempty"`
-		Claims  []ClaimLabel `json:"claims,omitempty"`
-		Reuse   *Reuse       `json:"credential_reuse_policy,omitempty"`
+		Display []holder.Display    `json:"display,omitempty"`
+		Claims  []holder.ClaimLabel `json:"claims,omitempty"`
+		Reuse   *holder.Reuse       `json:"credential_reuse_policy,omitempty"`
 	} `json:"credential_metadata,omitempty"`
 }
 
-// Reuse says how often one copy may be shown, by the names of the European wallets.
-type Reuse struct {
-	ID     string `json:"id"` // once_only, limited_time, rotating_batch or per_relying_party
-	Batch  int    `json:"batch_size,omitempty"`
-	Unused int    `json:"reissue_trigger_unused,omitempty"`        // copies left when more are fetched
-	Left   int    `json:"reissue_trigger_lifetime_left,omitempty"` // seconds
-}
-
-// ClaimLabel is what an issuer calls a claim.
-type ClaimLabel struct {
-	Path    []any   `json:"path"`
-	Display []Label `json:"display,omitempty"`
-}
-
-func (c configuration) display() []Display {
+func (c configuration) display() []holder.Display {
 	if c.Metadata != nil && len(c.Metadata.Display) > 0 {
-		return tame(c.Metadata.Display)
+		return holder.Tame(c.Metadata.Display)
 	}
-	return tame(c.Old)
+	return holder.Tame(c.Old)
 }
 
-func (c configuration) labels() []ClaimLabel {
+func (c configuration) labels() []holder.ClaimLabel {
 	if c.Metadata == nil {
 		return nil
 	}
 	return c.Metadata.Claims
 }
 
-func (c configuration) reuse() *Reuse {
+func (c configuration) reuse() *holder.Reuse {
 	if c.Metadata != nil && c.Metadata.Reuse != nil {
 		return c.Metadata.Reuse
 	}
@@ -137,18 +106,6 @@ func (c configuration) reuse() *Reuse {
 // display one level deeper.
 func (c configuration) draft13(m metadata) bool {
 	return m.Nonce == "" && c.Metadata == nil && len(c.Old) > 0
-}
-
-// tame leaves of a display what can be shown without asking anybody: a logo that is
-// fetched would tell its host who has which card.
-func tame(all []Display) []Display {
-	kept := slices.Clone(all[:min(len(all), 20)])
-	for i := range kept {
-		if l := kept[i].Logo; l != nil && (!strings.HasPrefix(l.URI, "data:image/") || len(l.URI) > 32<<10) {
-			kept[i].Logo = nil
-		}
-	}
-	return kept
 }
 
 // server is what a wallet needs of an authorization server's metadata (RFC 8414).
@@ -217,7 +174,7 @@ func wellKnown(identifier *url.URL, name string) []string {
 }
 
 func (r *Runner) known(ctx context.Context, identifier string, into any, names ...string) error {
-	u, err := address(identifier)
+	u, err := Address(identifier)
 	if err != nil {
 		return err
 	}
@@ -248,8 +205,7 @@ func (r *Runner) readIssuer(ctx context.Context, identifier string) (metadata, e
 
 // usable tells whether we can verify and hold credentials of this kind.
 func (c configuration) usable() bool {
-	_, ok := formats[c.Format]
-	return ok
+	return holder.Supported(c.Format)
 }
 
 // findServer finds the authorization server: the issuer itself, the one that the

@@ -62,7 +62,7 @@ func TestWellKnownIsInsertedBeforeThePath(t *testing.T) {
 		"https://issuer.example.com/tenant": "https://issuer.example.com/.well-known/openid-credential-issuer/tenant",
 		"https://tenant.issuer.example.com": "https://tenant.issuer.example.com/.well-known/openid-credential-issuer",
 	} {
-		u, err := address(identifier)
+		u, err := Address(identifier)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/vc/jws"
 	"github.com/plinth-id/plinth/credentials/vc/statuslist"
+
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 // State is what an issuer publishes about a card.
@@ -24,7 +26,7 @@ const (
 )
 
 // Check asks the issuer's lists whether a credential still holds.
-func (r *Runner) Check(ctx context.Context, issuer string, entries []Status) State {
+func (r *Runner) Check(ctx context.Context, issuer string, entries []holder.Status) State {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	state := Unlisted
@@ -42,16 +44,16 @@ func (r *Runner) Check(ctx context.Context, issuer string, entries []Status) Sta
 }
 
 // entry looks up one place in one list.
-func (r *Runner) entry(ctx context.Context, issuer string, entry Status) (State, error) {
+func (r *Runner) entry(ctx context.Context, issuer string, entry holder.Status) (State, error) {
 	if entry.Type == "token" {
 		return r.token(ctx, issuer, entry)
 	}
-	raw, err := r.text(ctx, entry.List, "application/vc, application/json")
+	raw, err := r.Text(ctx, entry.List, "application/vc, application/json")
 	if err != nil {
 		return Unknown, err
 	}
 	list, err := vc.Verify(ctx, raw, vc.VerifyOptions{Now: r.Now, Keys: func(ctx context.Context, method string) (crypto.PublicKey, error) {
-		return r.issuerKey(ctx, issuer, method)
+		return r.IssuerKey(ctx, issuer, method)
 	}})
 	if err != nil {
 		return Unknown, err
@@ -74,21 +76,21 @@ func (r *Runner) entry(ctx context.Context, issuer string, entry Status) (State,
 }
 
 // token looks up a place in a Token Status List.
-func (r *Runner) token(ctx context.Context, issuer string, entry Status) (State, error) {
-	raw, err := r.text(ctx, entry.List, "application/statuslist+jwt")
+func (r *Runner) token(ctx context.Context, issuer string, entry holder.Status) (State, error) {
+	raw, err := r.Text(ctx, entry.List, "application/statuslist+jwt")
 	if err != nil {
 		return Unknown, err
 	}
 	token := strings.TrimSpace(string(raw))
-	chain, err := chainOf(token)
+	chain, err := holder.ChainOf(token)
 	if err != nil {
 		return Unknown, err
 	}
 	keys := func(ctx context.Context, name, id string) (crypto.PublicKey, error) {
 		if len(chain) > 0 {
-			return chain[0].PublicKey, heldTogether(chain, r.Now())
+			return chain[0].PublicKey, holder.HeldTogether(chain, r.Now())
 		}
-		return r.jwtIssuerKey(ctx, issuer, name, id)
+		return r.publishedKey(ctx, issuer, name, id)
 	}
 	list, err := statuslist.VerifyJWT(ctx, token, statuslist.Options{Trust: jws.Trust{Keys: keys}, Address: entry.List, Issuer: entry.Issuer, Now: r.Now})
 	if err != nil {

@@ -33,8 +33,8 @@ onEnter('add', async () => {
   by('catalogue').replaceChildren();
   await busy(async () => {
     const offer = await step('offer', { issuer: by('catalogue').dataset.issuer });
-    by('catalogue').replaceChildren(...offer.kinds.map((kind) => el('li', {}, el('button', { type: 'button', className: 'second', textContent: nameOf({ display: kind.display, configuration: kind.id }),
-      onclick: () => busy(() => receive.begin({ issuer: offer.issuer, configuration: kind.id })) }))));
+    by('catalogue').replaceChildren(...offer.kinds.map((kind) => el('li', {}, el('button', { type: 'button', className: 'second', 'data-kind': kind.id, textContent: nameOf({ display: kind.display, configuration: kind.id }),
+      onclick: () => busy(() => receive.begin({ issuer: offer.issuer, configuration: kind.id })) }), el('span', { className: 'hint', textContent: word(`format.${kind.format}`) || kind.format }))));
   });
 });
 onEnter('offer', receive.enterOffer);
@@ -81,7 +81,6 @@ const begin = async () => {
 
 const start = async () => {
   const mode = await vault.mode();
-  by('loading').hidden = true;
   if (!mode) return show('welcome', undefined, { push: false });
   if (mode === 'passkey') return show('locked', undefined, { push: false });
   await vault.openOnDevice();

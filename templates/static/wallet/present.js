@@ -22,20 +22,27 @@ export const begin = async (link) => {
   await show('ask');
 };
 
-const way = (query, card, w, at, only) => {
-  const id = `way-${query}-${card.card}-${at}`;
+// Each question has one answer: a card, in one of the ways with which the verifier is content.
+const way = (group, query, { card, w, at }, only) => {
+  const id = `way-${group}-${query}-${card.card}-${at}`;
   const held = contents.cards.find((one) => one.id === card.card);
   return el('div', { className: 'way' }, el('div', { className: 'choice' },
-    el('input', { type: 'radio', name: `q-${query}`, id, value: `${at} ${card.card}`, checked: only }), el('label', { htmlFor: id }, word(at ? 'instead' : 'shows', { name: nameOf(held) }))), rows(w.lines));
+    el('input', { type: 'radio', name: `g-${group}`, id, value: JSON.stringify({ query, way: at, card: card.card }), checked: only }), el('label', { htmlFor: id }, word(at ? 'instead' : 'shows', { name: nameOf(held) }))), rows(w.lines));
 };
 
-const question = (q, optional) => {
-  const ways = q.cards.flatMap((card) => card.ways.map((w, at) => ({ card, w, at })).filter(({ w }) => w.lines));
-  const set = el('fieldset', { className: 'panel' }, el('legend', { textContent: word(optional ? 'optional' : 'purpose') }),
-    ...ways.map(({ card, w, at }, i) => way(q.id, card, w, at, i === 0 && !optional)));
-  if (optional) set.append(el('div', { className: 'choice' }, el('input', { type: 'radio', name: `q-${q.id}`, id: `none-${q.id}`, value: '', checked: true }), el('label', { htmlFor: `none-${q.id}`, textContent: word('no') })));
-  set.dataset.query = q.id;
+const question = ({ queries, optional }, group) => {
+  const ways = queries.flatMap((q) => q.cards.flatMap((card) => card.ways.map((w, at) => ({ query: q.id, card, w, at })).filter(({ w }) => w.lines)));
+  const set = el('fieldset', { className: 'panel' }, el('legend', { textContent: word(optional ? 'optional' : 'purpose') }), ...ways.map((one, i) => way(group, one.query, one, i === 0 && !optional)));
+  if (optional) set.append(el('div', { className: 'choice' }, el('input', { type: 'radio', name: `g-${group}`, id: `none-${group}`, value: '', checked: true }), el('label', { htmlFor: `none-${group}`, textContent: word('no') })));
   return set;
+};
+
+// groups are the questions: where one of several cards is asked for, that is one question.
+const groups = () => {
+  const by = Object.fromEntries(choices.queries.filter((q) => q.cards.length).map((q) => [q.id, q]));
+  if (!choices.sets?.length) return Object.values(by).map((q) => ({ queries: [q] }));
+  return choices.sets.flatMap(({ options, optional }) => (options.every((ids) => ids.length === 1)
+    ? [{ queries: options.map(([id]) => by[id]), optional }] : options[0].map((id) => ({ queries: [by[id]], optional }))));
 };
 
 export const enterAsk = () => {
@@ -50,9 +57,7 @@ export const enterAsk = () => {
   by('ask-purpose').hidden = !asked.purpose;
   by('ask-transactions').replaceChildren(...(asked.transactions || []).map((t) => el('div', { className: 'panel' }, el('h2', { textContent: word('authorizes') }),
     rows(Object.entries(t).filter(([name]) => !/^credential_ids$|_alg$/.test(name)).map(([name, value]) => ({ path: [name], value }))))));
-  const optional = new Set((choices.sets || []).filter((s) => s.optional).flatMap((s) => s.options.flat()));
-  const needed = new Set((choices.sets || []).filter((s) => !s.optional).flatMap((s) => s.options[0]));
-  by('ask-queries').replaceChildren(...choices.queries.filter((q) => q.cards.length).map((q) => question(q, choices.sets?.length && (optional.has(q.id) || !needed.has(q.id)))));
+  by('ask-queries').replaceChildren(...groups().map(question));
   return undefined;
 };
 
@@ -61,8 +66,7 @@ export const share = async (fields, submitter) => {
     await step('refuse', { state: asked.state });
     return done(word('declined', { name: asked.who.domain }));
   }
-  const chosen = choices.queries.map((q) => [q.id, fields.get(`q-${q.id}`)]).filter(([, value]) => value)
-    .map(([query, value]) => { const at = value.indexOf(' '); return { query, way: Number(value.slice(0, at)), card: value.slice(at + 1) }; });
+  const chosen = groups().map((_, group) => fields.get(`g-${group}`)).filter(Boolean).map((value) => JSON.parse(value));
   const names = new Set(chosen.flatMap((c) => contents.cards.find((one) => one.id === c.card).copies.map((copy) => copy.key)).filter(Boolean));
   const keys = [];
   for (const name of names) { const key = await publicKey(name); if (key) keys.push(key); }

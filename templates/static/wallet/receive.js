@@ -19,7 +19,7 @@ export const enterOffer = () => {
   by('offer-host').textContent = new URL(offer.issuer).host;
   by('offer-kinds').replaceChildren(...offer.kinds.map((kind, i) => el('div', { className: 'choice' },
     el('input', { type: 'radio', name: 'kind', value: kind.id, id: `kind-${i}`, checked: i === 0, required: true }),
-    el('label', { htmlFor: `kind-${i}` }, pick(kind.display)?.name || kind.id, el('span', { className: 'hint', textContent: pick(kind.display)?.description || kind.format })))));
+    el('label', { htmlFor: `kind-${i}` }, pick(kind.display)?.name || kind.id, el('span', { className: 'hint', textContent: pick(kind.display)?.description || word(`format.${kind.format}`) || kind.format })))));
   by('offer-code').hidden = !offer.tx_code;
   by('tx').required = Boolean(offer.tx_code);
   by('tx').value = '';
@@ -56,8 +56,13 @@ const finish = async (said, issuer) => {
 
 const keep = async (card) => {
   const at = contents.cards.findIndex((one) => one.id === card.id);
-  if (at < 0) contents.cards.push(card);
-  else contents.cards[at] = { ...card, copies: [...card.copies, ...contents.cards[at].copies.filter((c) => !c.used)].slice(0, 30) };
+  if (at < 0) {
+    contents.cards.push(card);
+  } else {
+    const old = contents.cards[at];
+    const kept = old.reuse?.id === 'limited_time' ? [] : old.copies.filter((copy) => !copy.used || old.reuse?.id !== 'once_only');
+    contents.cards[at] = { ...card, refill: card.refill || old.refill, copies: [...card.copies, ...kept].slice(0, 30) };
+  }
   note('received', { card: nameOf(card), who: card.issuer });
   await save();
 };
@@ -99,6 +104,6 @@ const low = (card) => {
 const more = async (card) => {
   const bound = await publicKey(card.refill.key);
   if (!bound) return;
-  const keys = await makeMany(Math.max(1, Math.min(card.reuse.batch_size || 5, 10)));
+  const keys = await makeMany(Math.max(1, Math.min(card.refill.copies || 1, 10)));
   await run(await step('more', { card: { ...card, copies: [] }, keys: [bound, ...keys.map((k) => k.jwk)] }), 'sign', keep);
 };

@@ -65,8 +65,9 @@ export const openOnDevice = async () => { key = await get('vault', 'key'); conte
 // --- sealing ---
 const seal = async () => {
   const iv = crypto.getRandomValues(new Uint8Array(12));
-  const text = JSON.stringify(contents);
-  const plain = utf8(text.padEnd(Math.ceil(text.length / 4096) * 4096)); // how much there is, is nobody's business
+  const text = utf8(JSON.stringify(contents));
+  const plain = new Uint8Array(Math.ceil(text.length / 4096) * 4096).fill(32); // how much there is, is nobody's business
+  plain.set(text);
   const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: ad }, key, plain));
   const whole = new Uint8Array(12 + sealed.length);
   whole.set(iv);

@@ -1,12 +1,12 @@
-package errand
+package present
 
 import (
 	"encoding/json"
 	"slices"
-	"time"
 
 	"github.com/plinth-id/plinth/credentials/vc/dcql"
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 // Choices are what the owner can answer.
@@ -30,7 +30,7 @@ type CardChoice struct {
 
 // Way is one set of claims that would do.
 type Way struct {
-	Lines []Line `json:"lines"`
+	Lines []holder.Line `json:"lines"`
 }
 
 // SetChoice is a set of queries of which one option is answered.
@@ -41,10 +41,10 @@ type SetChoice struct {
 
 // Disclosed is what was shown of a card.
 type Disclosed struct {
-	Card  string `json:"card"`
-	Copy  int    `json:"copy"`
-	Query string `json:"query"`
-	Lines []Line `json:"lines"`
+	Card  string        `json:"card"`
+	Copy  int           `json:"copy"`
+	Query string        `json:"query"`
+	Lines []holder.Line `json:"lines"`
 }
 
 const maxCards = 20
@@ -53,8 +53,8 @@ var errNothing = fault.New(fault.NotFound, "This wallet holds no card that answe
 
 // Match tells which cards answer the request. They stay in the errand until the owner
 // has chosen.
-func (r *Runner) Match(s *Show, cards []Card) (Choices, error) {
-	if err := s.fresh(r.Now()); err != nil {
+func (d *Desk) Match(s *Show, cards []holder.Card) (Choices, error) {
+	if err := s.fresh(d.Run.Now()); err != nil {
 		return Choices{}, err
 	}
 	if len(cards) > maxCards {
@@ -62,7 +62,7 @@ func (r *Runner) Match(s *Show, cards []Card) (Choices, error) {
 	}
 	var candidates []dcql.Candidate
 	for _, c := range cards {
-		said, err := c.facts(r.Now())
+		said, err := c.Facts(d.Run.Now())
 		if err != nil {
 			continue // what is no good any more cannot be shown
 		}
@@ -117,10 +117,10 @@ func (c Choices) Usual() []Choice {
 }
 
 // candidate is a card as a query sees it.
-func candidate(c Card, said facts) dcql.Candidate {
+func candidate(c holder.Card, said holder.Facts) dcql.Candidate {
 	name := c.Format
-	if name == formatOldSD {
-		name = formatSDJWT
+	if name == holder.OldSDJWT {
+		name = holder.SDJWT
 	}
 	return dcql.Candidate{Format: name, Types: said.Types, Claims: said.Tree, Bound: said.Holder != nil, Authorities: map[string][]string{dcql.AuthorityKey: said.Keys}}
 }
@@ -144,7 +144,7 @@ func found(q dcql.Credential, way int, c dcql.Candidate) ([]dcql.Found, bool) {
 }
 
 // ways are the sets of claims that would do, with what they say.
-func (s *Show) ways(q dcql.Credential, c dcql.Candidate, card Card) []Way {
+func (s *Show) ways(q dcql.Credential, c dcql.Candidate, card holder.Card) []Way {
 	ways := make([]Way, max(1, len(q.ClaimSets)))
 	for i := range ways {
 		claims, ok := found(q, i, c)
@@ -158,13 +158,13 @@ func (s *Show) ways(q dcql.Credential, c dcql.Candidate, card Card) []Way {
 }
 
 // disclosed are the lines that leave: of a credential that cannot be taken apart, all.
-func disclosed(q dcql.Credential, claims []dcql.Found, c dcql.Candidate, card Card) []Line {
-	list := []Line{}
-	if c.Format == formatLDP || c.Format == formatJWT {
+func disclosed(q dcql.Credential, claims []dcql.Found, c dcql.Candidate, card holder.Card) []holder.Line {
+	list := []holder.Line{}
+	if c.Format == holder.LDP || c.Format == holder.JWT {
 		return append(list, card.Lines...)
 	}
 	for _, f := range claims {
-		line := Line{Path: f.At, Value: f.Value}
+		line := holder.Line{Path: f.At, Value: f.Value}
 		for _, known := range card.Lines {
 			if equalPath(known.Path, f.At) {
 				line.Labels = known.Labels
@@ -182,7 +182,7 @@ func equalPath(a, b []any) bool {
 }
 
 // copyFor chooses the copy to show, by the policy of the issuer.
-func copyFor(c Card, who string) (int, error) {
+func copyFor(c holder.Card, who string) (int, error) {
 	least := 0
 	for i, one := range c.Copies {
 		if one.Used < c.Copies[least].Used {
@@ -206,24 +206,4 @@ func copyFor(c Card, who string) (int, error) {
 		}
 	}
 	return least, nil
-}
-
-// Low tells whether it is time to fetch more copies of a card.
-func (c Card) Low(now time.Time) bool {
-	if c.Refill == nil || c.Reuse == nil {
-		return false
-	}
-	unused := 0
-	for _, one := range c.Copies {
-		if one.Used == 0 {
-			unused++
-		}
-	}
-	switch c.Reuse.ID {
-	case "once_only", "per_relying_party":
-		return unused <= max(c.Reuse.Unused, 1)
-	case "limited_time":
-		return !c.Until.IsZero() && c.Until.Sub(now) < time.Duration(max(c.Reuse.Left, 3600))*time.Second
-	}
-	return false
 }

@@ -1,4 +1,4 @@
-package errand
+package present
 
 import (
 	"encoding/json"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/plinth-id/plinth/credentials/vc/dcql"
 	"github.com/plinth-id/plinth/credentials/vc/pex"
+
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 // translate makes a DCQL query of the query of a draft (DIF Presentation Exchange 2).
@@ -52,7 +54,7 @@ func (s *Show) descriptor(query string) (string, error) {
 }
 
 // submitted are the names of formats in answers of drafts.
-var submitted = map[string]string{formatSDJWT: "vc+sd-jwt", formatOldSD: "vc+sd-jwt", formatMdoc: "mso_mdoc", formatLDP: "ldp_vp", formatJWT: "jwt_vp"}
+var submitted = map[string]string{holder.SDJWT: "vc+sd-jwt", holder.OldSDJWT: "vc+sd-jwt", holder.Mdoc: "mso_mdoc", holder.LDP: "ldp_vp", holder.JWT: "jwt_vp"}
 
 // submission is the answer in the form of drafts, and where in it each descriptor is
 // answered.
@@ -69,13 +71,13 @@ func (s *Show) submission(token map[string][]json.RawMessage) (any, map[string]a
 			path = fmt.Sprintf("$[%d]", len(all))
 		}
 		all = append(all, token[b.Query][0])
-		places = append(places, map[string]any{"id": id, "format": submitted[b.Format], "path": path})
+		places = append(places, map[string]any{"id": id, "format": submitted[b.Half.Format], "path": path})
 	}
 	submission := map[string]any{"id": "submission", "definition_id": s.Pex[0], "descriptor_map": places}
 	if len(all) > 1 {
 		return all, submission, nil
 	}
-	if text, err := text(all[0]); err == nil {
+	if text, err := holder.Text(all[0]); err == nil {
 		return text, submission, nil
 	}
 	return all[0], submission, nil

@@ -1,8 +1,12 @@
-package errand
+// Package present answers verifiers that ask for cards (OpenID4VP 1.0, and drafts of
+// it): who asks is made sure of, what would leave is found, and what the owner chose is
+// made ready to be signed. Like every errand it has no keys.
+package present
 
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -15,6 +19,8 @@ import (
 
 	"github.com/plinth-id/plinth/credentials/vc/dcql"
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 const (
@@ -66,14 +72,14 @@ type verifierInfo struct {
 
 // Show is an answer to a verifier on its way.
 type Show struct {
-	Begun   time.Time   `json:"begun"`
-	Request request     `json:"request"`
-	Prefix  string      `json:"prefix"`
-	Pex     []string    `json:"pex,omitempty"` // its id, then those of its descriptors
-	Query   *dcql.Query `json:"query,omitempty"`
-	Asked   Asked       `json:"asked"`
-	Cards   []Card      `json:"cards,omitempty"`
-	Built   []built     `json:"built,omitempty"`
+	Begun   time.Time     `json:"begun"`
+	Request request       `json:"request"`
+	Prefix  string        `json:"prefix"`
+	Pex     []string      `json:"pex,omitempty"` // its id, then those of its descriptors
+	Query   *dcql.Query   `json:"query,omitempty"`
+	Asked   Asked         `json:"asked"`
+	Cards   []holder.Card `json:"cards,omitempty"`
+	Built   []built       `json:"built,omitempty"`
 }
 
 // Asked is what the owner must know before choosing.
@@ -91,6 +97,25 @@ type Want struct {
 	Types  [][]string `json:"types,omitempty"`
 }
 
+// Desk answers verifiers.
+type Desk struct {
+	Run     *errand.Runner
+	Anchors func() *x509.CertPool // authorities that certify verifiers; nil: none is trusted
+}
+
+// Turn is what an answer says when it stops.
+type Turn struct {
+	Sign []holder.Signing `json:"sign,omitempty"` // it goes on with these signatures
+	Sent *Sent            `json:"sent,omitempty"` // the verifier has been answered
+	Said []Disclosed      `json:"said,omitempty"` // with what
+	Done bool             `json:"done,omitempty"`
+}
+
+// bounded gives what a person waits for an end.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, time.Minute)
+}
+
 var (
 	errRequest  = fault.New(fault.Invalid, "This is no request that a wallet can answer. Scan the code or open the link again.").Named("bad-request")
 	errVerifier = fault.New(fault.Denied, "Who asks could not be made sure of, or the request was changed on the way. Nothing was shown to anybody.").Named("verifier-unproven")
@@ -98,7 +123,7 @@ var (
 )
 
 // Open reads a verifier's request and finds out who asks.
-func (r *Runner) Open(ctx context.Context, link string) (*Show, error) {
+func (d *Desk) Open(ctx context.Context, link string) (*Show, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	u, err := url.Parse(strings.TrimSpace(link))
@@ -111,11 +136,11 @@ func (r *Runner) Open(ctx context.Context, link string) (*Show, error) {
 			return nil, errRequest.Because(errors.New("a parameter is repeated"))
 		}
 	}
-	s := &Show{Begun: r.Now()}
+	s := &Show{Begun: d.Run.Now()}
 	object := query.Get("request")
 	switch {
 	case query.Get("request_uri") != "" && object == "":
-		if object, err = r.fetchRequest(ctx, query, s); err != nil {
+		if object, err = d.fetchRequest(ctx, query, s); err != nil {
 			return nil, err
 		}
 	case object == "":
@@ -124,7 +149,7 @@ func (r *Runner) Open(ctx context.Context, link string) (*Show, error) {
 		}
 	}
 	if object != "" {
-		err = r.proveRequest(ctx, object, s)
+		err = d.proveRequest(ctx, object, s)
 	} else {
 		err = s.unsigned()
 	}
@@ -134,7 +159,7 @@ func (r *Runner) Open(ctx context.Context, link string) (*Show, error) {
 	if id := query.Get("client_id"); id != "" && id != s.Request.ClientID {
 		return nil, errVerifier.Because(errors.New("the request is another party's than the link says"))
 	}
-	return s, r.judge(ctx, s)
+	return s, d.judge(ctx, s)
 }
 
 // plainRequest reads a request that stands in the link itself.
@@ -157,23 +182,23 @@ func plainRequest(query url.Values, into *request) error {
 }
 
 // fetchRequest gets the request object from where the verifier keeps it.
-func (r *Runner) fetchRequest(ctx context.Context, query url.Values, s *Show) (string, error) {
-	m := message{Method: "GET", URL: query.Get("request_uri")}
+func (d *Desk) fetchRequest(ctx context.Context, query url.Values, s *Show) (string, error) {
+	m := errand.Message{Method: "GET", URL: query.Get("request_uri")}
 	nonce := ""
 	switch query.Get("request_uri_method") {
 	case "", "get":
 	case "post":
 		nonce = rand.Text()
-		m = formTo(m.URL, url.Values{"wallet_nonce": {nonce}, "wallet_metadata": {walletMetadata}})
+		m = errand.FormTo(m.URL, url.Values{"wallet_nonce": {nonce}, "wallet_metadata": {walletMetadata}})
 	default:
 		return "", errRequest.Because(errors.New("unknown request_uri_method"))
 	}
 	m.Header = map[string]string{"Accept": "application/" + requestType}
-	answer, err := r.send(ctx, m)
+	answer, err := d.Run.Send(ctx, m)
 	if err != nil {
 		return "", err
 	}
-	raw, err := answer.ok()
+	raw, err := answer.OK()
 	if err != nil {
 		return "", errExpired.Because(err)
 	}
@@ -191,8 +216,8 @@ const walletMetadata = `{"vp_formats_supported":{"dc+sd-jwt":{"sd-jwt_alg_values
 	`"response_types_supported":["vp_token"],"response_modes_supported":["direct_post","direct_post.jwt"]}`
 
 // judge checks what a request says, whoever asks it.
-func (r *Runner) judge(ctx context.Context, s *Show) error {
-	q, now := &s.Request, r.Now()
+func (d *Desk) judge(ctx context.Context, s *Show) error {
+	q, now := &s.Request, d.Run.Now()
 	at := func(seconds float64) time.Time { return time.Unix(int64(seconds), 0) }
 	switch {
 	case q.Expires != 0 && !now.Before(at(q.Expires).Add(clockSkew)):
@@ -210,7 +235,7 @@ func (r *Runner) judge(ctx context.Context, s *Show) error {
 	case (q.Query == nil) == (q.Definition == nil && q.DefinitionAt == ""):
 		return errRequest.Because(errors.New("not exactly one query"))
 	}
-	to, err := address(q.Response)
+	to, err := errand.Address(q.Response)
 	if err != nil {
 		return err
 	}
@@ -219,14 +244,14 @@ func (r *Runner) judge(ctx context.Context, s *Show) error {
 	if err := s.transactions(); err != nil {
 		return err
 	}
-	return r.question(ctx, s)
+	return d.question(ctx, s)
 }
 
 // question reads what is asked for.
-func (r *Runner) question(ctx context.Context, s *Show) error {
+func (d *Desk) question(ctx context.Context, s *Show) error {
 	q := &s.Request
 	if q.DefinitionAt != "" {
-		raw, err := r.text(ctx, q.DefinitionAt, "application/json")
+		raw, err := d.Run.Text(ctx, q.DefinitionAt, "application/json")
 		if err != nil {
 			return errRequest.Because(errors.New("the definition cannot be fetched"))
 		}
@@ -263,11 +288,11 @@ func (s *Show) transactions() error {
 			return bad.Because(errors.New("it cannot be read"))
 		}
 		name, _ := t["type"].(string)
-		ids := texts(t["credential_ids"])
+		ids := holder.Texts(t["credential_ids"])
 		if name == "" || len(ids) == 0 {
 			return bad.Because(errors.New("it names no type or no credential"))
 		}
-		if algorithms := texts(t["transaction_data_hashes_alg"]); len(algorithms) > 0 && !slices.Contains(algorithms, "sha-256") {
+		if algorithms := holder.Texts(t["transaction_data_hashes_alg"]); len(algorithms) > 0 && !slices.Contains(algorithms, "sha-256") {
 			return bad.Because(errors.New("it wants another hash"))
 		}
 		s.Asked.Transactions = append(s.Asked.Transactions, t)
@@ -276,14 +301,14 @@ func (s *Show) transactions() error {
 }
 
 // Refuse tells the verifier that the owner does not want to.
-func (r *Runner) Refuse(ctx context.Context, s *Show) (Turn, error) {
+func (d *Desk) Refuse(ctx context.Context, s *Show) (Turn, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	form := url.Values{"error": {"access_denied"}, "error_description": {"The holder did not agree."}}
 	if s.Request.State != "" {
 		form.Set("state", s.Request.State)
 	}
-	return r.post(ctx, s, form)
+	return d.post(ctx, s, form)
 }
 
 // Sent is what came of an answer.
@@ -293,12 +318,12 @@ type Sent struct {
 }
 
 // post sends the answer to the verifier.
-func (r *Runner) post(ctx context.Context, s *Show, form url.Values) (Turn, error) {
-	answer, err := r.send(ctx, formTo(s.Request.Response, form))
+func (d *Desk) post(ctx context.Context, s *Show, form url.Values) (Turn, error) {
+	answer, err := d.Run.Send(ctx, errand.FormTo(s.Request.Response, form))
 	if err != nil {
 		return Turn{}, err
 	}
-	raw, err := answer.ok()
+	raw, err := answer.OK()
 	if err != nil {
 		return Turn{}, fault.New(fault.Denied, "The verifier did not take the answer: the request may be used up or too old. Begin again where you found it.").
 			Named("verifier-refused").Because(err)
@@ -308,7 +333,7 @@ func (r *Runner) post(ctx context.Context, s *Show, form url.Values) (Turn, erro
 	}
 	_ = json.Unmarshal(raw, &said) // a verifier may say nothing at all
 	sent := &Sent{Once: s.Asked.Once}
-	if u, err := address(strings.Split(said.Redirect, "#")[0]); said.Redirect != "" && err == nil && u != nil {
+	if u, err := errand.Address(strings.Split(said.Redirect, "#")[0]); said.Redirect != "" && err == nil && u != nil {
 		sent.Redirect = said.Redirect
 	}
 	return Turn{Sent: sent, Done: true}, nil

@@ -1,7 +1,8 @@
-package errand
+package present
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/plinth-id/plinth/credentials/vc/dcql"
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 // Choice is a card that the owner wants to show for one of the queries, and in which
@@ -24,30 +27,11 @@ type Choice struct {
 	Way   int    `json:"way"`
 }
 
-// presenting is one copy that is about to be shown.
-type presenting struct {
-	Document     json.RawMessage
-	Key          *jose.JSONWebKey // nil: bound to none
-	Query        dcql.Credential
-	Claims       []dcql.Found
-	Request      request
-	Transactions []string // that this card authorizes
-	Now          int64
-}
-
-// shown is a presentation without its signature yet.
-type shown struct {
-	Body    json.RawMessage
-	Waiting *waiting
-}
-
 // built is a presentation on its way.
 type built struct {
-	Format  string          `json:"format"`
-	Query   string          `json:"query"`
-	Body    json.RawMessage `json:"body,omitempty"`
-	Waiting *waiting        `json:"waiting,omitempty"`
-	Said    Disclosed       `json:"said"`
+	Query string      `json:"query"`
+	Half  holder.Half `json:"half"`
+	Said  Disclosed   `json:"said"`
 }
 
 var errChoice = fault.New(fault.Invalid, "What was chosen does not answer the request. Choose again.").Named("bad-choice")
@@ -59,10 +43,10 @@ func once(client, nonce string) string {
 }
 
 // Choose prepares the answer that the owner chose.
-func (r *Runner) Choose(ctx context.Context, s *Show, choices []Choice, keys Keys) (Turn, error) {
+func (d *Desk) Choose(ctx context.Context, s *Show, choices []Choice, keys holder.Keys) (Turn, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	if err := s.fresh(r.Now()); err != nil {
+	if err := s.fresh(d.Run.Now()); err != nil {
 		return Turn{}, err
 	}
 	if len(choices) == 0 || len(choices) > maxCards || len(s.Built) > 0 {
@@ -70,7 +54,7 @@ func (r *Runner) Choose(ctx context.Context, s *Show, choices []Choice, keys Key
 	}
 	response := make(map[string][]dcql.Candidate)
 	for _, choice := range choices {
-		b, c, err := r.build(s, choice, keys)
+		b, c, err := d.build(s, choice, keys)
 		if err != nil {
 			return Turn{}, err
 		}
@@ -86,25 +70,25 @@ func (r *Runner) Choose(ctx context.Context, s *Show, choices []Choice, keys Key
 	s.Cards = nil
 	var turn Turn
 	for _, b := range s.Built {
-		if b.Waiting != nil {
-			turn.Sign = append(turn.Sign, b.Waiting.signing())
+		if b.Half.Waiting != nil {
+			turn.Sign = append(turn.Sign, b.Half.Waiting.Signing())
 		}
 	}
 	if len(turn.Sign) == 0 {
-		return r.Answer(ctx, s, nil)
+		return d.Answer(ctx, s, nil)
 	}
 	return turn, nil
 }
 
 // build prepares what is shown of one card.
-func (r *Runner) build(s *Show, choice Choice, keys Keys) (built, dcql.Candidate, error) {
-	at := slices.IndexFunc(s.Cards, func(c Card) bool { return c.ID == choice.Card })
+func (d *Desk) build(s *Show, choice Choice, keys holder.Keys) (built, dcql.Candidate, error) {
+	at := slices.IndexFunc(s.Cards, func(c holder.Card) bool { return c.ID == choice.Card })
 	q, ok := s.Query.Credential(choice.Query)
 	if at < 0 || !ok || choice.Way < 0 || choice.Way >= max(1, len(q.ClaimSets)) {
 		return built{}, dcql.Candidate{}, errChoice
 	}
 	card := s.Cards[at]
-	said, err := card.facts(r.Now())
+	said, err := card.Facts(d.Run.Now())
 	if err != nil {
 		return built{}, dcql.Candidate{}, err
 	}
@@ -117,27 +101,45 @@ func (r *Runner) build(s *Show, choice Choice, keys Keys) (built, dcql.Candidate
 	if err != nil {
 		return built{}, c, err
 	}
-	p := presenting{Document: card.Copies[copied].Document, Query: q, Claims: claims, Request: s.Request, Transactions: s.transactionsOf(choice.Query), Now: r.Now().Unix()}
+	p := holder.Presenting{Format: card.Format, Document: card.Copies[copied].Document, Audience: s.Request.ClientID, Nonce: s.Request.Nonce, Response: s.Request.Response,
+		Transactions: s.transactionsOf(choice.Query), Now: d.Run.Now().Unix()}
+	for _, f := range claims {
+		p.Claims = append(p.Claims, f.At)
+	}
+	if p.Sealed, err = s.Request.sealedTo(); err != nil {
+		return built{}, c, err
+	}
 	if name := card.Copies[copied].Key; name != "" {
-		key, ok := keys.find(name)
+		key, ok := keys.Find(name)
 		if !ok {
-			return built{}, c, errSignature.Because(errors.New("the wallet did not send the key of the card"))
+			return built{}, c, holder.ErrSignature.Because(errors.New("the wallet did not send the key of the card"))
 		}
 		p.Key = &key
 	}
-	out, err := formats[card.Format].present(p)
+	half, err := holder.Present(p)
 	if err != nil {
 		return built{}, c, fmt.Errorf("preparing a presentation: %w", err)
 	}
-	return built{Format: card.Format, Query: choice.Query, Body: out.Body, Waiting: out.Waiting,
-		Said: Disclosed{Card: card.ID, Copy: copied, Query: choice.Query, Lines: disclosed(q, claims, c, card)}}, c, nil
+	return built{Query: choice.Query, Half: half, Said: Disclosed{Card: card.ID, Copy: copied, Query: choice.Query, Lines: disclosed(q, claims, c, card)}}, c, nil
+}
+
+// sealedTo is the thumbprint of the key to which the answer is encrypted.
+func (q request) sealedTo() ([]byte, error) {
+	if q.Mode != "direct_post.jwt" {
+		return nil, nil
+	}
+	key, err := errand.EncryptionKey(q.encryptionKeys())
+	if err != nil {
+		return nil, err
+	}
+	return key.Thumbprint(crypto.SHA256)
 }
 
 // transactionsOf are those that the card for a query authorizes.
 func (s *Show) transactionsOf(query string) []string {
 	var all []string
 	for i, t := range s.Asked.Transactions {
-		if slices.Contains(texts(t["credential_ids"]), query) {
+		if slices.Contains(holder.Texts(t["credential_ids"]), query) {
 			all = append(all, s.Request.Transactions[i])
 		}
 	}
@@ -149,7 +151,7 @@ func (s *Show) transactionsOf(query string) []string {
 func (s *Show) authorized() error {
 	for _, t := range s.Asked.Transactions {
 		if !slices.ContainsFunc(s.Built, func(b built) bool {
-			return slices.Contains(texts(t["credential_ids"]), b.Query) && (b.Format == formatSDJWT || b.Format == formatOldSD) && b.Waiting != nil
+			return slices.Contains(holder.Texts(t["credential_ids"]), b.Query) && (b.Half.Format == holder.SDJWT || b.Half.Format == holder.OldSDJWT) && b.Half.Waiting != nil
 		}) {
 			return errChoice.Because(errors.New("no card that was chosen can authorize the transaction"))
 		}
@@ -158,29 +160,29 @@ func (s *Show) authorized() error {
 }
 
 // Answer sends the answer with its signatures.
-func (r *Runner) Answer(ctx context.Context, s *Show, given [][]byte) (Turn, error) {
+func (d *Desk) Answer(ctx context.Context, s *Show, given [][]byte) (Turn, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	var all []waiting
+	var all []holder.Waiting
 	for _, b := range s.Built {
-		if b.Waiting != nil {
-			all = append(all, *b.Waiting)
+		if b.Half.Waiting != nil {
+			all = append(all, *b.Half.Waiting)
 		}
 	}
 	if len(s.Built) == 0 {
 		return Turn{}, errChoice
 	}
-	if err := errors.Join(s.fresh(r.Now()), signed(all, given)); err != nil {
+	if err := errors.Join(s.fresh(d.Run.Now()), holder.Signed(all, given)); err != nil {
 		return Turn{}, err
 	}
 	token := make(map[string][]json.RawMessage)
 	var said []Disclosed
 	for _, b := range s.Built {
 		var signature []byte
-		if b.Waiting != nil {
+		if b.Half.Waiting != nil {
 			signature, given = given[0], given[1:]
 		}
-		whole, err := formats[b.Format].complete(b, signature)
+		whole, err := b.Half.Complete(signature)
 		if err != nil {
 			return Turn{}, fmt.Errorf("finishing a presentation: %w", err)
 		}
@@ -191,7 +193,7 @@ func (r *Runner) Answer(ctx context.Context, s *Show, given [][]byte) (Turn, err
 	if err != nil {
 		return Turn{}, err
 	}
-	turn, err := r.post(ctx, s, form)
+	turn, err := d.post(ctx, s, form)
 	turn.Said = said
 	return turn, err
 }
@@ -214,7 +216,7 @@ func (s *Show) form(token map[string][]json.RawMessage) (url.Values, error) {
 		if err != nil {
 			return nil, fmt.Errorf("writing an answer: %w", err)
 		}
-		sealed, err := encryptTo(s.Request.encryptionKeys(), s.Request.contents(), raw, nil)
+		sealed, err := errand.Encrypt(s.Request.encryptionKeys(), s.Request.contents(), raw, nil)
 		return url.Values{"response": {string(sealed)}}, err
 	}
 	form := make(url.Values)

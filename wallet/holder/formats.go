@@ -1,4 +1,4 @@
-package errand
+package holder
 
 import (
 	"bytes"
@@ -19,26 +19,40 @@ import (
 
 // The formats that the wallet holds.
 const (
-	formatLDP   = "ldp_vc"
-	formatJWT   = "jwt_vc_json"
-	formatSDJWT = "dc+sd-jwt"
-	formatOldSD = "vc+sd-jwt" // as drafts call it
-	formatMdoc  = "mso_mdoc"
+	LDP      = "ldp_vc"
+	JWT      = "jwt_vc_json"
+	SDJWT    = "dc+sd-jwt"
+	OldSDJWT = "vc+sd-jwt" // as drafts call it
+	Mdoc     = "mso_mdoc"
+	Code     = "claim169" // the text of a QR code
 )
 
 const maxDocument = 512 << 10
+
+const clockSkew = time.Minute
+
+// Finder finds the keys of issuers. The issuer that is spoken with may be on this
+// machine, and is then asked plainly.
+type Finder struct {
+	DID    func(ctx context.Context, spoken, method string) (crypto.PublicKey, error)
+	Issuer func(ctx context.Context, spoken, issuer, keyID string) (crypto.PublicKey, error) // that publishes keys at its address
+	Now    func() time.Time
+}
+
+// Supported tells whether cards of a format can be held.
+func Supported(name string) bool { _, ok := formats[name]; return ok }
 
 // format is what the wallet can do with one format of credentials.
 type format struct {
 	// verify checks a credential as anyone would who is shown it: signed by who it
 	// says, and good now.
-	verify func(ctx context.Context, r *Runner, issuer string, document json.RawMessage) error
+	verify func(ctx context.Context, f Finder, issuer string, document json.RawMessage) error
 	// open reads a credential that was verified when it came.
-	open func(document json.RawMessage) (facts, error)
+	open func(document json.RawMessage) (Facts, error)
 	// present prepares what is shown of one copy.
-	present func(p presenting) (shown, error)
+	present func(p Presenting) (Half, error)
 	// complete adds the signature of the holder.
-	complete func(b built, signature []byte) (json.RawMessage, error)
+	complete func(h Half, signature []byte) (json.RawMessage, error)
 }
 
 var formats map[string]format
@@ -46,13 +60,14 @@ var formats map[string]format
 func init() {
 	sd := format{verifySDJWT, openSDJWT, presentSDJWT, completeSDJWT}
 	formats = map[string]format{
-		formatLDP: {verifyLDP, openLDP, presentLDP, completeLDP}, formatJWT: {verifyJWT, openJWT, presentJWT, completeJWT},
-		formatSDJWT: sd, formatOldSD: sd, formatMdoc: {verifyMdoc, openMdoc, presentMdoc, completeMdoc},
+		LDP: {verifyLDP, openLDP, presentLDP, completeLDP}, JWT: {verifyJWT, openJWT, presentJWT, completeJWT},
+		SDJWT: sd, OldSDJWT: sd, Mdoc: {verifyMdoc, openMdoc, presentMdoc, completeMdoc},
+		Code: {verifyCode, openCode, presentCode, completeCode},
 	}
 }
 
-// facts are what a credential says.
-type facts struct {
+// Facts are what a credential says.
+type Facts struct {
 	Types       []string
 	Tree        map[string]any // what paths lead through
 	Hidden      []string       // members at the root of the tree that are no claims
@@ -66,17 +81,17 @@ type facts struct {
 var w3c = []string{"@context", "type", "id", "issuer", "validFrom", "validUntil", "issuanceDate", "expirationDate", "proof", "credentialStatus",
 	"credentialSchema", "renderMethod", "refreshService", "termsOfUse", "evidence", "name", "description"}
 
-func verifyLDP(ctx context.Context, r *Runner, issuer string, document json.RawMessage) error {
-	_, err := vc.Verify(ctx, document, vc.VerifyOptions{Now: r.Now, Keys: func(ctx context.Context, method string) (crypto.PublicKey, error) {
-		return r.issuerKey(ctx, issuer, method)
+func verifyLDP(ctx context.Context, f Finder, issuer string, document json.RawMessage) error {
+	_, err := vc.Verify(ctx, document, vc.VerifyOptions{Now: f.Now, Keys: func(ctx context.Context, method string) (crypto.PublicKey, error) {
+		return f.DID(ctx, issuer, method)
 	}})
 	return err
 }
 
-func openLDP(document json.RawMessage) (facts, error) {
-	said := facts{Hidden: w3c}
+func openLDP(document json.RawMessage) (Facts, error) {
+	said := Facts{Hidden: w3c}
 	if err := decode(document, &said.Tree); err != nil {
-		return facts{}, err
+		return Facts{}, err
 	}
 	return said, said.w3c()
 }
@@ -88,8 +103,8 @@ func decode(raw []byte, into any) error {
 }
 
 // w3c reads what W3C credentials have in common, however they are signed.
-func (f *facts) w3c() (err error) {
-	f.Types = expanded(texts(f.Tree["type"]))
+func (f *Facts) w3c() (err error) {
+	f.Types = expanded(Texts(f.Tree["type"]))
 	when := func(into *time.Time, names ...string) {
 		for _, name := range names {
 			if text, ok := f.Tree[name].(string); ok && into.IsZero() {
@@ -155,8 +170,8 @@ func expanded(types []string) []string {
 	return all
 }
 
-// text is a credential that stands as a JSON string.
-func text(document json.RawMessage) (string, error) {
+// Text is a credential that stands as a JSON string.
+func Text(document json.RawMessage) (string, error) {
 	var raw string
 	if err := json.Unmarshal(document, &raw); err != nil || len(raw) > maxDocument {
 		return "", errors.New("the credential is no text, or too long")
@@ -167,8 +182,8 @@ func text(document json.RawMessage) (string, error) {
 var signatureAlgorithms = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.PS256, jose.RS256}
 
 // verifyJWT checks a W3C credential as a JWT (Data Model 1.1, or 2.0 as its claims).
-func verifyJWT(ctx context.Context, r *Runner, issuer string, document json.RawMessage) error {
-	raw, err := text(document)
+func verifyJWT(ctx context.Context, f Finder, issuer string, document json.RawMessage) error {
+	raw, err := Text(document)
 	if err != nil {
 		return err
 	}
@@ -191,18 +206,18 @@ func verifyJWT(ctx context.Context, r *Runner, issuer string, document json.RawM
 	if did, _, _ := strings.Cut(method, "#"); did != name || did == "" {
 		return vc.ErrForeignKey
 	}
-	key, err := r.issuerKey(ctx, issuer, method)
+	key, err := f.DID(ctx, issuer, method)
 	if err != nil {
 		return err
 	}
 	if err := token.Claims(key, &struct{}{}); err != nil {
 		return vc.ErrSignature
 	}
-	return said.now(r.Now())
+	return said.now(f.Now())
 }
 
 // now tells a credential that is out of date.
-func (f facts) now(now time.Time) error {
+func (f Facts) now(now time.Time) error {
 	switch {
 	case now.Add(clockSkew).Before(f.From):
 		return vc.ErrNotYetValid
@@ -213,27 +228,27 @@ func (f facts) now(now time.Time) error {
 }
 
 // openJWT reads the claims of a JWT as a W3C credential.
-func openJWT(document json.RawMessage) (facts, error) {
-	raw, err := text(document)
+func openJWT(document json.RawMessage) (Facts, error) {
+	raw, err := Text(document)
 	if err != nil {
-		return facts{}, err
+		return Facts{}, err
 	}
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
-		return facts{}, errors.New("the credential is no JWT")
+		return Facts{}, errors.New("the credential is no JWT")
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return facts{}, errors.New("the credential is no JWT")
+		return Facts{}, errors.New("the credential is no JWT")
 	}
 	var claims jwt.Claims
-	said := facts{Hidden: append(slices.Clone(w3c), "iss", "sub", "nbf", "exp", "iat", "jti", "cnf", "vc")}
+	said := Facts{Hidden: append(slices.Clone(w3c), "iss", "sub", "nbf", "exp", "iat", "jti", "cnf", "vc")}
 	if err := errors.Join(decode(payload, &said.Tree), json.Unmarshal(payload, &claims)); err != nil {
-		return facts{}, errors.New("the claims cannot be read")
+		return Facts{}, errors.New("the claims cannot be read")
 	}
 	said.From, said.Until = claims.NotBefore.Time(), claims.Expiry.Time()
 	if said.Holder, err = confirmed(said.Tree); err != nil {
-		return facts{}, err
+		return Facts{}, err
 	}
 	if inner, ok := said.Tree["vc"].(map[string]any); ok {
 		said.Tree = inner
@@ -243,13 +258,13 @@ func openJWT(document json.RawMessage) (facts, error) {
 	}
 	if said.Holder == nil {
 		if said.Holder, err = subjectKey(claims.Subject); err != nil {
-			return facts{}, err
+			return Facts{}, err
 		}
 	}
 	return said, said.w3c()
 }
 
-func texts(v any) []string {
+func Texts(v any) []string {
 	if one, ok := v.(string); ok {
 		return []string{one}
 	}

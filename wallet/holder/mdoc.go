@@ -1,8 +1,7 @@
-package errand
+package holder
 
 import (
 	"context"
-	"crypto"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -17,7 +16,7 @@ import (
 )
 
 func bytesOf(document json.RawMessage) ([]byte, error) {
-	raw, err := text(document)
+	raw, err := Text(document)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +25,7 @@ func bytesOf(document json.RawMessage) ([]byte, error) {
 
 // verifyMdoc checks an mdoc. Its signer need not be of an authority that we know, for
 // the same reason as with an SD-JWT.
-func verifyMdoc(_ context.Context, r *Runner, _ string, document json.RawMessage) error {
+func verifyMdoc(_ context.Context, f Finder, _ string, document json.RawMessage) error {
 	raw, err := bytesOf(document)
 	if err != nil {
 		return err
@@ -35,7 +34,7 @@ func verifyMdoc(_ context.Context, r *Runner, _ string, document json.RawMessage
 	if err != nil {
 		return err
 	}
-	_, err = mdoc.Verify(raw, mdoc.VerifyOptions{Anchors: chain[:1], Now: r.Now})
+	_, err = mdoc.Verify(raw, mdoc.VerifyOptions{Anchors: chain[:1], Now: f.Now})
 	return err
 }
 
@@ -68,16 +67,16 @@ func signerOf(raw []byte) ([]*x509.Certificate, error) {
 
 func keyIdentifier(id []byte) string { return base64.RawURLEncoding.EncodeToString(id) }
 
-func openMdoc(document json.RawMessage) (facts, error) {
+func openMdoc(document json.RawMessage) (Facts, error) {
 	raw, err := bytesOf(document)
 	if err != nil {
-		return facts{}, err
+		return Facts{}, err
 	}
 	d, err := mdoc.Parse(raw)
 	if err != nil {
-		return facts{}, err
+		return Facts{}, err
 	}
-	said := facts{Types: []string{d.DocType}, Tree: make(map[string]any), From: d.ValidFrom, Until: d.ValidUntil, Holder: d.DeviceKey}
+	said := Facts{Types: []string{d.DocType}, Tree: make(map[string]any), From: d.ValidFrom, Until: d.ValidUntil, Holder: d.DeviceKey}
 	for space, elements := range d.NameSpaces() {
 		tree := make(map[string]any)
 		for name, value := range elements {
@@ -123,54 +122,39 @@ func plain(value any) any {
 	return value
 }
 
-// transcript binds a presentation to the request that it answers.
-func (q request) transcript() (mdoc.Transcript, error) {
-	var thumbprint []byte
-	if q.Mode == "direct_post.jwt" {
-		key, err := encryptionKey(q.encryptionKeys())
-		if err != nil {
-			return nil, err
-		}
-		if thumbprint, err = key.Thumbprint(crypto.SHA256); err != nil {
-			return nil, err
-		}
-	}
-	return mdoc.RedirectTranscript(q.ClientID, q.Nonce, q.Response, thumbprint)
-}
-
-func presentMdoc(p presenting) (shown, error) {
+func presentMdoc(p Presenting) (Half, error) {
 	raw, err := bytesOf(p.Document)
 	if err != nil {
-		return shown{}, err
+		return Half{}, err
 	}
 	d, err := mdoc.Parse(raw)
 	if err != nil {
-		return shown{}, err
+		return Half{}, err
 	}
-	session, err := p.Request.transcript()
+	session, err := mdoc.RedirectTranscript(p.Audience, p.Nonce, p.Response, p.Sealed)
 	if err != nil {
-		return shown{}, err
+		return Half{}, err
 	}
 	elements := make(map[string][]string)
 	for _, c := range p.Claims {
-		if len(c.At) < 2 {
+		if len(c) < 2 {
 			continue
 		}
-		space, _ := c.At[0].(string)
-		name, _ := c.At[1].(string)
+		space, _ := c[0].(string)
+		name, _ := c[1].(string)
 		elements[space] = append(elements[space], name)
 	}
 	presented, err := d.Present(elements, session)
 	if err != nil {
-		return shown{}, err
+		return Half{}, err
 	}
 	if p.Key == nil {
-		return shown{}, errors.New("an mdoc without its device key")
+		return Half{}, errors.New("an mdoc without its device key")
 	}
 	// It is made again when the signature is there: the same document, elements and
 	// session give the same bytes.
 	body, err := json.Marshal(halfMdoc{Document: p.Document, Elements: elements, Session: session})
-	return shown{Body: body, Waiting: &waiting{Key: *p.Key, Data: presented.ToSign}}, err
+	return Half{Body: body, Waiting: &Waiting{Key: *p.Key, Data: presented.ToSign}}, err
 }
 
 // halfMdoc is what an mdoc is finished from.
@@ -180,9 +164,9 @@ type halfMdoc struct {
 	Session  []byte              `json:"session"`
 }
 
-func completeMdoc(b built, signature []byte) (json.RawMessage, error) {
+func completeMdoc(h Half, signature []byte) (json.RawMessage, error) {
 	var half halfMdoc
-	if err := json.Unmarshal(b.Body, &half); err != nil {
+	if err := json.Unmarshal(h.Body, &half); err != nil {
 		return nil, err
 	}
 	raw, err := bytesOf(half.Document)

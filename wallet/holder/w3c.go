@@ -1,4 +1,4 @@
-package errand
+package holder
 
 import (
 	"crypto/rand"
@@ -11,30 +11,30 @@ import (
 )
 
 // presentJWT prepares a W3C presentation as a JWT (OpenID4VP 1.0, B.1.3.1.5).
-func presentJWT(p presenting) (shown, error) {
+func presentJWT(p Presenting) (Half, error) {
 	if p.Key == nil {
-		return shown{Body: p.Document}, nil
+		return Half{Body: p.Document}, nil
 	}
 	did, err := vc.DIDKey(p.Key.Key)
 	if err != nil {
-		return shown{}, err
+		return Half{}, err
 	}
 	name, err := vc.KeyName(did)
 	if err != nil {
-		return shown{}, err
+		return Half{}, err
 	}
-	w, err := draft(*p.Key, map[string]any{"typ": "JWT", "kid": name}, map[string]any{
-		"iss": did, "jti": "urn:uuid:" + rand.Text(), "aud": p.Request.ClientID, "nonce": p.Request.Nonce, "iat": p.Now, "nbf": p.Now, "exp": p.Now + 300,
+	w, err := Draft(*p.Key, map[string]any{"typ": "JWT", "kid": name}, map[string]any{
+		"iss": did, "jti": "urn:uuid:" + rand.Text(), "aud": p.Audience, "nonce": p.Nonce, "iat": p.Now, "nbf": p.Now, "exp": p.Now + 300,
 		"vp": map[string]any{"@context": []string{"https://www.w3.org/2018/credentials/v1"}, "type": []string{"VerifiablePresentation"}, "verifiableCredential": []json.RawMessage{p.Document}},
 	})
-	return shown{Waiting: &w}, err
+	return Half{Waiting: &w}, err
 }
 
-func completeJWT(b built, signature []byte) (json.RawMessage, error) {
-	if b.Waiting == nil {
-		return b.Body, nil
+func completeJWT(h Half, signature []byte) (json.RawMessage, error) {
+	if h.Waiting == nil {
+		return h.Body, nil
 	}
-	return json.Marshal(compact(*b.Waiting, signature))
+	return json.Marshal(Compact(*h.Waiting, signature))
 }
 
 // halfLDP is what a presentation with a Data Integrity proof is finished from: made
@@ -65,25 +65,25 @@ func (h halfLDP) pending() (vc.Pending, error) {
 
 // presentLDP prepares a presentation with a Data Integrity proof: challenge and domain
 // are nonce and client identifier (OpenID4VP 1.0, B.1.3.2).
-func presentLDP(p presenting) (shown, error) {
+func presentLDP(p Presenting) (Half, error) {
 	if p.Key == nil {
-		return shown{Body: p.Document}, nil
+		return Half{Body: p.Document}, nil
 	}
-	half := halfLDP{Document: p.Document, Key: *p.Key, Challenge: p.Request.Nonce, Domain: p.Request.ClientID, Created: p.Now}
+	half := halfLDP{Document: p.Document, Key: *p.Key, Challenge: p.Nonce, Domain: p.Audience, Created: p.Now}
 	pending, err := half.pending()
 	if err != nil {
-		return shown{}, err
+		return Half{}, err
 	}
 	body, err := json.Marshal(half)
-	return shown{Body: body, Waiting: &waiting{Key: *p.Key, Data: pending.Message()}}, err
+	return Half{Body: body, Waiting: &Waiting{Key: *p.Key, Data: pending.Message()}}, err
 }
 
-func completeLDP(b built, signature []byte) (json.RawMessage, error) {
-	if b.Waiting == nil {
-		return b.Body, nil
+func completeLDP(h Half, signature []byte) (json.RawMessage, error) {
+	if h.Waiting == nil {
+		return h.Body, nil
 	}
 	var half halfLDP
-	if err := json.Unmarshal(b.Body, &half); err != nil {
+	if err := json.Unmarshal(h.Body, &half); err != nil {
 		return nil, err
 	}
 	pending, err := half.pending()

@@ -1,4 +1,4 @@
-package errand
+package present
 
 import (
 	"context"
@@ -9,9 +9,11 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/plinth-id/plinth/wallet/errand"
+	"github.com/plinth-id/plinth/wallet/holder"
 )
 
 // Who asks, as far as it can be known.
@@ -77,7 +79,7 @@ func short(name string) string {
 }
 
 // proveRequest checks a request object: by a key of whoever it says it is from.
-func (r *Runner) proveRequest(ctx context.Context, object string, s *Show) error {
+func (d *Desk) proveRequest(ctx context.Context, object string, s *Show) error {
 	wanted := s.Request.WalletNonce
 	if unsigned, ok := plainObject(object); ok {
 		s.Request = request{}
@@ -101,11 +103,11 @@ func (r *Runner) proveRequest(ctx context.Context, object string, s *Show) error
 	if err := json.Unmarshal(token.UnsafePayloadWithoutVerification(), &s.Request); err != nil {
 		return errRequest.Because(errors.New("the request cannot be read"))
 	}
-	chain, err := chainOf(object)
+	chain, err := holder.ChainOf(object)
 	if err != nil {
 		return errVerifier.Because(err)
 	}
-	key, err := r.verifierKey(ctx, s, header, chain)
+	key, err := d.verifierKey(ctx, s, header, chain)
 	if err != nil {
 		return errVerifier.Because(err)
 	}
@@ -120,7 +122,7 @@ func (r *Runner) proveRequest(ctx context.Context, object string, s *Show) error
 	if s.Request.WalletNonce != wanted {
 		return errVerifier.Because(errors.New("it is not the answer to this wallet"))
 	}
-	if a := texts(s.Request.Audience); len(a) > 0 && !slices.Contains(a, anyWallet) {
+	if a := holder.Texts(s.Request.Audience); len(a) > 0 && !slices.Contains(a, anyWallet) {
 		return errVerifier.Because(errors.New("the request is for somebody else"))
 	}
 	return nil
@@ -145,13 +147,13 @@ func plainObject(object string) ([]byte, bool) {
 
 // verifierKey finds the key of whoever a request says it is from, and fills in who
 // that is.
-func (r *Runner) verifierKey(ctx context.Context, s *Show, header jose.Header, chain []*x509.Certificate) (any, error) {
+func (d *Desk) verifierKey(ctx context.Context, s *Show, header jose.Header, chain []*x509.Certificate) (any, error) {
 	prefix, rest := s.Request.prefixed()
 	s.Prefix = prefix
 	s.Asked.Who = Who{ID: s.Request.ClientID, Prefix: prefix, Name: short(s.Request.Metadata.Name), Mark: Proven}
 	switch prefix {
 	case "x509_san_dns", "x509_hash":
-		return r.certified(s, rest, chain)
+		return d.certified(s, rest, chain)
 	case "decentralized_identifier":
 		method := header.KeyID
 		if strings.HasPrefix(method, "#") {
@@ -161,7 +163,7 @@ func (r *Runner) verifierKey(ctx context.Context, s *Show, header jose.Header, c
 		if did != rest {
 			return nil, errors.New("signed by a key of somebody else")
 		}
-		return r.issuerKey(ctx, s.Request.Response, method)
+		return d.Run.IssuerKey(ctx, s.Request.Response, method)
 	case "redirect_uri":
 		return nil, errors.New("a request by redirect_uri must not be signed")
 	}
@@ -170,10 +172,10 @@ func (r *Runner) verifierKey(ctx context.Context, s *Show, header jose.Header, c
 
 // certified finds the key in the certificate of a request. A certificate for which
 // nobody vouches still ties the request to the name or hash in the identifier.
-func (r *Runner) certified(s *Show, rest string, chain []*x509.Certificate) (any, error) {
-	if err := r.vouched(chain); err == nil {
+func (d *Desk) certified(s *Show, rest string, chain []*x509.Certificate) (any, error) {
+	if err := d.vouched(chain); err == nil {
 		s.Asked.Who.Mark = Vouched
-	} else if err := heldTogether(chain, r.Now()); err != nil {
+	} else if err := holder.HeldTogether(chain, d.Run.Now()); err != nil {
 		return nil, err
 	}
 	leaf := chain[0]
@@ -186,7 +188,7 @@ func (r *Runner) certified(s *Show, rest string, chain []*x509.Certificate) (any
 		if !slices.Contains(leaf.DNSNames, rest) {
 			return nil, errors.New("the certificate has another name")
 		}
-		if to, err := address(s.Request.Response); err != nil || to.Hostname() != rest {
+		if to, err := errand.Address(s.Request.Response); err != nil || to.Hostname() != rest {
 			return nil, errors.New("the answer would go to another host than the certificate names")
 		}
 	}
@@ -197,50 +199,14 @@ func (r *Runner) certified(s *Show, rest string, chain []*x509.Certificate) (any
 }
 
 // vouched tells whether a chain leads to an authority that the wallet trusts.
-func (r *Runner) vouched(chain []*x509.Certificate) error {
-	if r.Anchors == nil || len(chain) == 0 {
+func (d *Desk) vouched(chain []*x509.Certificate) error {
+	if d.Anchors == nil || len(chain) == 0 {
 		return errors.New("no authorities")
 	}
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{Roots: r.Anchors(), Intermediates: between, CurrentTime: r.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: d.Anchors(), Intermediates: between, CurrentTime: d.Run.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	return err
-}
-
-func heldTogether(chain []*x509.Certificate, now time.Time) error {
-	if len(chain) == 0 {
-		return errors.New("no certificate")
-	}
-	for i, c := range chain {
-		if now.Before(c.NotBefore) || now.After(c.NotAfter) {
-			return errors.New("a certificate is not of now")
-		}
-		if i+1 < len(chain) && c.CheckSignatureFrom(chain[i+1]) != nil {
-			return errors.New("the certificates are no chain")
-		}
-	}
-	return nil
-}
-
-const maxChain = 6
-
-// chainOf reads the certificates in the header of a token.
-func chainOf(object string) ([]*x509.Certificate, error) {
-	head, _, _ := strings.Cut(object, ".")
-	raw, err := base64.RawURLEncoding.DecodeString(head)
-	var header struct {
-		Chain [][]byte `json:"x5c"`
-	}
-	if err != nil || json.Unmarshal(raw, &header) != nil || len(header.Chain) > maxChain {
-		return nil, errors.New("the certificates cannot be read")
-	}
-	chain := make([]*x509.Certificate, len(header.Chain))
-	for i, der := range header.Chain {
-		if chain[i], err = x509.ParseCertificate(der); err != nil {
-			return nil, errors.New("the certificates cannot be read")
-		}
-	}
-	return chain, nil
 }
