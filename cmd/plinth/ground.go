@@ -15,10 +15,10 @@ import (
 
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/fault"
-	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/postgres/embedded"
+	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/registry"
 	"github.com/plinth-id/plinth/registry/partner"
 	"github.com/plinth-id/plinth/registry/place"
