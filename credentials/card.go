@@ -38,6 +38,7 @@ type Errand struct {
 	Formats []string // nil: every format of the kind, with one revocation
 	Officer uuid.UUID
 	Reason  string
+	Row     *Row // of a list that is worked through; nil: of none
 }
 
 // Assisted issues a credential on an officer's word, by format. It is bound to no key:
@@ -58,7 +59,7 @@ func (i *Issuer) Assisted(ctx context.Context, e Errand) (map[string][]byte, err
 			ids, o.also = append(ids, k.ID), append(o.also, k)
 		}
 	}
-	o.kind, o.also = o.also[0], o.also[1:]
+	o.kind, o.also, o.row = o.also[0], o.also[1:], e.Row
 	err = postgres.InTx(ctx, i.Pool, func(tx pgx.Tx) error {
 		grant, err := i.Desk.Vouch(ctx, tx, auth.Voucher{Officer: e.Officer, Reason: e.Reason}, person, auth.Terms{Configurations: ids})
 		o.actor = actor(grant)

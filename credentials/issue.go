@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -47,6 +48,7 @@ type order struct {
 	nonces  []string    // to be spent
 	counted bool        // against what a person may be given in a day
 	taken   uuid.UUID   // the deferral that ends with it; zero: none
+	row     *Row        // of a list that is worked through; nil: of none
 }
 
 // artefact is one document of an order.
@@ -58,7 +60,11 @@ type artefact struct {
 // artefacts are the documents of an order. Each has a number and a place in a status
 // list of its own: a shared one would tell verifiers that the copies are one.
 func (i *Issuer) artefacts(ctx context.Context, o order) ([]artefact, error) {
-	who, err := i.Registry.Read(ctx, i.Pool, o.person)
+	read := i.Registry.Details // the portrait is by far the largest part
+	if slices.ContainsFunc(append([]Kind{o.kind}, o.also...), Kind.Pictured) {
+		read = i.Registry.Read
+	}
+	who, err := read(ctx, i.Pool, o.person)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +127,11 @@ func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, all []artefact,
 	}
 	if !active {
 		return errDenied
+	}
+	if o.row != nil {
+		if err := i.begin(ctx, tx, *o.row, issued.Issuance); err != nil {
+			return err
+		}
 	}
 	// What follows goes out at once: one way to the database and back.
 	var b pgx.Batch

@@ -71,8 +71,8 @@ func (p *Provider) settleHome(ctx context.Context, m permission) (login.Ending, 
 		return ending, nil
 	}
 	err := postgres.InTx(ctx, p.Pool, func(tx pgx.Tx) error {
-		id, err := p.settleIn(ctx, tx, m)
-		ending.Session = p.write(ticket{kind: sessionKind, id: id})
+		session, err := p.settleIn(ctx, tx, m)
+		ending.Session = p.write(session)
 		return err
 	})
 	return ending, err
@@ -95,7 +95,7 @@ func (p *Provider) account(c *gin.Context, here stay) error {
 			return fmt.Errorf("reading consent %s: %w", g.ID, err)
 		}
 		shown := templates.AccountConsent{ID: g.ID.String(), Client: told.Client, Claims: g.Claims, Given: g.At.UTC().Format(time.DateOnly), Ends: g.Ends.UTC().Format(time.DateOnly),
-			Active: g.Withdrawn == nil && p.Now().Before(g.Ends)}
+			Active: g.Withdrawn == nil && p.Now().Before(g.Ends), Powers: powers(told.Details), Resources: told.Resources, Offline: told.Offline}
 		if party, err := p.find(c, p.Pool, g.Client); err == nil {
 			shown.Client = party.named(l.BCP47)
 		}
@@ -134,7 +134,7 @@ func (p *Provider) Withdraw(ctx context.Context, person, id uuid.UUID) error {
 		}
 		party, err := p.find(ctx, tx, g.Client)
 		if err == nil {
-			err = p.tellEnd(ctx, tx, party, person, nil)
+			err = p.tellWithdrawn(ctx, tx, party, person)
 		}
 		if known(err) && err != nil {
 			return err
@@ -194,34 +194,41 @@ func (p *Provider) receipt(c *gin.Context, here stay) error {
 // what of whom, why, from when until when, and under which policy. The subject is
 // the one that the party knows the person by, so that the party can check it.
 func (p *Provider) Receipt(ctx context.Context, person, id uuid.UUID) (string, error) {
-	all, err := consents(ctx, p.Pool, person)
+	g, err := oneConsent(ctx, p.Pool, id, person)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", errNoConsent
+	}
 	if err != nil {
-		return "", fmt.Errorf("listing consents: %w", err)
+		return "", fmt.Errorf("reading consent %s: %w", id, err)
 	}
-	for _, g := range all {
-		if g.ID != id {
-			continue
-		}
-		var told consentTold
-		if err := json.Unmarshal(g.Details, &told); err != nil {
-			return "", fmt.Errorf("reading consent %s: %w", id, err)
-		}
-		record := map[string]any{"client_id": g.Client, "client_name": told.Client, "claims": g.Claims, "scopes": g.Scopes, "credentials": g.Configurations,
-			"given_at": g.At.Unix(), "ends_at": g.Ends.Unix(), "question": g.Hash}
-		for name, value := range map[string]any{"purpose": told.Purpose, "claim_purposes": told.Purposes} {
-			if m := value.(map[string]string); len(m) > 0 {
-				record[name] = m
-			}
-		}
-		for name, value := range map[string]string{"policy_uri": told.Policy, "tos_uri": told.Terms, "acr": told.ACR} {
-			if value != "" {
-				record[name] = value
-			}
-		}
-		if g.Withdrawn != nil {
-			record["withdrawn_at"] = g.Withdrawn.Unix()
-		}
-		return p.Sign("consent-receipt+jwt", map[string]any{"iss": p.issuer, "sub": told.Subject, "aud": g.Client, "jti": g.ID.String(), "iat": p.Now().Unix(), "consent": record})
+	var told consentTold
+	if err := json.Unmarshal(g.Details, &told); err != nil {
+		return "", fmt.Errorf("reading consent %s: %w", id, err)
 	}
-	return "", errNoConsent
+	record := map[string]any{"client_id": g.Client, "client_name": told.Client, "claims": g.Claims, "scopes": g.Scopes, "credentials": g.Configurations,
+		"given_at": g.At.Unix(), "ends_at": g.Ends.Unix(), "question": g.Hash}
+	for name, value := range map[string]any{"purpose": told.Purpose, "claim_purposes": told.Purposes} {
+		if m := value.(map[string]string); len(m) > 0 {
+			record[name] = m
+		}
+	}
+	for name, value := range map[string]string{"policy_uri": told.Policy, "tos_uri": told.Terms, "acr": told.ACR} {
+		if value != "" {
+			record[name] = value
+		}
+	}
+	if len(told.Details) > 0 {
+		record["authorization_details"] = told.Details
+	}
+	if len(told.Resources) > 0 {
+		record["resources"] = told.Resources
+	}
+	if told.Offline {
+		record["offline"] = true
+	}
+	if g.Withdrawn != nil {
+		record["withdrawn_at"] = g.Withdrawn.Unix()
+	}
+	return p.Sign("consent-receipt+jwt", map[string]any{"iss": p.issuer, "sub": told.Subject, "aud": g.Client, "jti": g.ID.String(), "iat": p.Now().Unix(), "consent": record})
+
 }

@@ -49,12 +49,15 @@ func (p *Provider) authorize(c *gin.Context) error {
 	if uri := form.Get("request_uri"); strings.HasPrefix(uri, requestURN) {
 		return p.resume(c, asking, uri)
 	}
-	inside, err := p.unwrap(c, asking, form)
-	if err != nil && !asking.registered(form.Get("redirect_uri")) {
-		return errForm.Because(err)
+	if form.Get("request") != "" {
+		p.readKeys(c, form)
+	} else if asking.Expires != nil {
+		// OpenID Federation 1.0, 12.1.1: who registered itself proves with every request that it is asking.
+		return p.sendBackIfKnown(c, asking, form, fosite.ErrInvalidRequest.WithHint("A relying party of a federation signs its requests (RFC 9101), or pushes them (RFC 9126)."))
 	}
+	inside, err := p.unwrap(c, asking, form)
 	if err != nil {
-		return p.sendBack(c, asking, form, err)
+		return p.sendBackIfKnown(c, asking, form, err)
 	}
 	if !asking.registered(inside.Get("redirect_uri")) {
 		return errRedirect
@@ -70,6 +73,14 @@ func (p *Provider) authorize(c *gin.Context) error {
 		return p.sendBack(c, asking, inside, err)
 	}
 	return p.begin(c, asking, a)
+}
+
+// sendBackIfKnown refuses at the client's address, or here where that cannot be trusted.
+func (p *Provider) sendBackIfKnown(c *gin.Context, asking client, form url.Values, err error) error {
+	if !asking.registered(form.Get("redirect_uri")) {
+		return errForm.Because(err)
+	}
+	return p.sendBack(c, asking, form, err)
 }
 
 // asking finds the client that somebody was sent here by, and asks the federation
@@ -174,7 +185,7 @@ type visitor struct {
 // unasked answers without a page where that is possible, and where it must be.
 func (p *Provider) unasked(ctx context.Context, v visitor) (bool, string, error) {
 	a := v.asked
-	if !v.proof.Zero() && a.strong(v.proof.Methods()) && !a.prompts("consent") {
+	if !v.proof.Zero() && a.strong(v.proof.Methods()) && !a.prompts("consent") && a.Deferred == "" {
 		claims, asked, err := p.recollect(ctx, v)
 		if err != nil {
 			return false, "", err

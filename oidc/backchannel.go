@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/plinth-id/plinth/internal/fault"
 )
@@ -20,7 +21,8 @@ const (
 	logoutEvent     = "http://schemas.openid.net/event/backchannel-logout"
 	logoutTokenLife = 2 * time.Minute
 	noticeLife      = 24 * time.Hour // a client that does not answer is told for so long
-	noticeTries     = 12
+	noticeTries     = 12             // of a ping, which somebody waits for
+	noticesAtOnce   = 16
 )
 
 // tellEnd puts a client in line to be told of the end of a session, or of all that
@@ -43,6 +45,24 @@ func (p *Provider) tellEnd(ctx context.Context, tx pgx.Tx, told client, person u
 	return nil
 }
 
+// tellWithdrawn tells a client that a person took back what they allowed: session by
+// session, as those want it who asked for that, and at large where there is none.
+func (p *Provider) tellWithdrawn(ctx context.Context, tx pgx.Tx, told client, person uuid.UUID) error {
+	all, err := sessionsAt(ctx, tx, person, told.ID, p.Now())
+	if err != nil {
+		return fmt.Errorf("listing sessions: %w", err)
+	}
+	for _, id := range all {
+		if err := p.tellEnd(ctx, tx, told, person, &id); err != nil {
+			return err
+		}
+	}
+	if len(all) > 0 || told.BackchannelLogoutSession {
+		return nil
+	}
+	return p.tellEnd(ctx, tx, told, person, nil)
+}
+
 // wake lets Run look at once.
 func (p *Provider) wake() {
 	select {
@@ -56,7 +76,7 @@ func (p *Provider) Run(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
 	for {
-		if err := errors.Join(p.Deliver(ctx), p.Ping(ctx)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(p.Ping(ctx), p.Deliver(ctx)); err != nil && ctx.Err() == nil {
 			slog.WarnContext(ctx, "telling clients failed", "error", err)
 		}
 		select {
@@ -68,25 +88,38 @@ func (p *Provider) Run(ctx context.Context) error {
 	}
 }
 
-// Deliver tells those clients whose turn it is.
+// Deliver tells those clients whose turn it is, side by side: one that does not answer
+// keeps nobody else waiting.
 func (p *Provider) Deliver(ctx context.Context) error {
-	now := p.Now()
-	due, err := takeNotices(ctx, p.Pool, now, now.Add(time.Minute))
-	if err != nil {
-		return fmt.Errorf("looking for clients to be told: %w", err)
-	}
-	for _, n := range due {
-		if err := p.deliver(ctx, n); err != nil {
-			slog.WarnContext(ctx, "a client was not told of a logout", "client", n.Client, "tries", n.Tries, "error", err)
-			if n.Tries < noticeTries {
-				continue
-			}
+	for {
+		now := p.Now()
+		due, err := takeNotices(ctx, p.Pool, now, now.Add(time.Minute))
+		if err != nil {
+			return fmt.Errorf("looking for clients to be told: %w", err)
 		}
-		if err := dropNotice(ctx, p.Pool, n.ID); err != nil {
+		if len(due) == 0 {
+			return nil
+		}
+		var all errgroup.Group
+		all.SetLimit(noticesAtOnce)
+		for _, n := range due {
+			all.Go(func() error { return p.deliverOne(ctx, n) })
+		}
+		if err := all.Wait(); err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// deliverOne tells a client, or puts it off: longer and longer, until the notice is
+// too old to be of use.
+func (p *Provider) deliverOne(ctx context.Context, n notice) error {
+	if err := p.deliver(ctx, n); err != nil {
+		slog.WarnContext(ctx, "a client was not told of a logout", "client", n.Client, "tries", n.Tries, "error", err)
+		pause := min(time.Minute<<min(n.Tries-1, 6), time.Hour)
+		return postponeNotice(ctx, p.Pool, n.ID, p.Now().Add(pause))
+	}
+	return dropNotice(ctx, p.Pool, n.ID)
 }
 
 func (p *Provider) deliver(ctx context.Context, n notice) error {

@@ -21,7 +21,7 @@ import (
 // 1.0). They get a message with an address, log in there as ever, and see the
 // binding message. Whether anybody has the number that was hinted is told to nobody.
 func (p *Provider) ciba(c *gin.Context) error {
-	form, err := body(c)
+	form, err := p.body(c)
 	if err != nil {
 		return refuse(c, err)
 	}

@@ -65,7 +65,7 @@ func (p *Provider) prove(ctx context.Context, r *http.Request, form url.Values) 
 	case c.IsPublic():
 		return c, nil
 	case c.AuthMethod == partner.TLSAuth || c.AuthMethod == partner.SelfSignedTLS:
-		return c, p.byCertificate(ctx, r, c)
+		return c, p.byCertificate(r, c)
 	}
 	return nil, fosite.ErrInvalidClient.WithHintf("Authenticate by %s, as the metadata of the client says.", c.AuthMethod)
 }
@@ -121,6 +121,38 @@ func (p *Provider) byAssertion(ctx context.Context, form url.Values) (fosite.Cli
 	return c, nil
 }
 
+// readKeys fetches the keys that a request will be judged by. It comes before the
+// transaction: an address of a client that does not answer must not hold a connection
+// of the database, of which everybody else has need. What the request says is not
+// proven yet, and only chooses what is read.
+func (p *Provider) readKeys(ctx context.Context, form url.Values) {
+	id := form.Get("client_id")
+	kids := []string{""}
+	for _, name := range []string{"client_assertion", "request"} {
+		if form.Get(name) == "" || len(form.Get(name)) > maxRequestObject {
+			continue
+		}
+		parsed, err := jwt.ParseSigned(form.Get(name), clientAlgorithms)
+		if err != nil || len(parsed.Headers) != 1 {
+			continue
+		}
+		kids = append(kids, parsed.Headers[0].KeyID)
+		var unproven jwt.Claims
+		if name == "client_assertion" && parsed.UnsafeClaimsWithoutVerification(&unproven) == nil {
+			id = unproven.Subject
+		}
+	}
+	c, err := p.asking(ctx, id) // a relying party of a federation comes in by its first request
+	if err != nil || c.JWKSURI == "" {
+		return
+	}
+	for _, kid := range kids {
+		if _, err := p.sets.Of(ctx, c.Client, kid); err != nil {
+			return // whoever judges the request finds no keys, and says so
+		}
+	}
+}
+
 // assertion is what a client says to prove who it is.
 type assertion struct {
 	jwt.Claims
@@ -173,7 +205,7 @@ func (p *Provider) verifyBy(ctx context.Context, c client, parsed *jwt.JSONWebTo
 	if !slices.Contains(c.Profile.Algorithms(), header.Algorithm) {
 		return errors.New("its algorithm is not allowed for this client")
 	}
-	set, err := p.sets.Of(ctx, c.Client, header.KeyID)
+	set, err := p.sets.Kept(c.Client) // readKeys has fetched what there is to fetch
 	if err != nil {
 		return errors.New("the keys of the client cannot be read")
 	}
@@ -245,7 +277,7 @@ func thumbprint(der []byte) string {
 }
 
 // byCertificate checks the certificate that the client's connection came with (RFC 8705 section 2).
-func (p *Provider) byCertificate(ctx context.Context, r *http.Request, c client) error {
+func (p *Provider) byCertificate(r *http.Request, c client) error {
 	refused := fosite.ErrInvalidClient.WithHint("The certificate of the connection is not the client's. Connect to the address in mtls_endpoint_aliases.")
 	shown := p.certificate(r)
 	if shown == nil {
@@ -259,7 +291,7 @@ func (p *Provider) byCertificate(ctx context.Context, r *http.Request, c client)
 		}
 		return refused
 	}
-	set, err := p.sets.Of(ctx, c.Client, "")
+	set, err := p.sets.Kept(c.Client)
 	if err != nil {
 		return refused
 	}

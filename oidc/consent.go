@@ -81,6 +81,10 @@ type consentTold struct {
 	Policy   string            `json:"policy_uri,omitempty"`
 	Terms    string            `json:"tos_uri,omitempty"`
 	ACR      string            `json:"acr,omitempty"`
+	// What is allowed beside claims; of details those of other services.
+	Details   []detail `json:"authorization_details,omitempty"`
+	Resources []string `json:"resources,omitempty"`
+	Offline   bool     `json:"offline,omitempty"`
 }
 
 // consent records what the person allowed, or finds the record of when they did.
@@ -98,7 +102,7 @@ func (p *Provider) consent(ctx context.Context, tx pgx.Tx, m permission, grant a
 		return given{}, err
 	}
 	details, err := json.Marshal(consentTold{Subject: subject, Client: m.client.Name, Purpose: m.client.Purpose.Titles, Purposes: m.asked.Purposes,
-		Policy: m.client.PolicyURI, Terms: m.client.TOSURI, ACR: grant.ACR()})
+		Policy: m.client.PolicyURI, Terms: m.client.TOSURI, ACR: grant.ACR(), Details: m.asked.Details, Resources: m.asked.Resources, Offline: slices.Contains(m.asked.Scopes, offline)})
 	if err != nil {
 		return given{}, fmt.Errorf("recording a consent: %w", err)
 	}

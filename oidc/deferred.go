@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/templates"
@@ -216,25 +217,27 @@ func (p *Provider) Ping(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking for clients to be told: %w", err)
 	}
+	var all errgroup.Group
+	all.SetLimit(noticesAtOnce)
 	for _, d := range due {
-		a, err := p.unseal(d.Sealed, d.ID[:])
-		if err != nil {
-			return err
-		}
-		told, err := p.find(ctx, p.Pool, d.Client)
-		if err == nil && told.CIBANotification != "" {
-			err = p.pingOne(ctx, told, d, a)
-		}
-		if err == nil || d.Pings >= noticeTries || !known(err) {
-			err = setPing(ctx, p.Pool, d.ID, nil)
-		} else {
-			err = nil // again in a minute
-		}
-		if err != nil {
-			return err
-		}
+		all.Go(func() error { return p.pingDue(ctx, d) })
 	}
-	return nil
+	return all.Wait()
+}
+
+func (p *Provider) pingDue(ctx context.Context, d deferred) error {
+	a, err := p.unseal(d.Sealed, d.ID[:])
+	if err != nil {
+		return err
+	}
+	told, err := p.find(ctx, p.Pool, d.Client)
+	if err == nil && told.CIBANotification != "" {
+		err = p.pingOne(ctx, told, d, a)
+	}
+	if err == nil || d.Pings >= noticeTries || !known(err) {
+		return setPing(ctx, p.Pool, d.ID, nil)
+	}
+	return nil // again in a minute
 }
 
 func (p *Provider) pingOne(ctx context.Context, told client, d deferred, a asked) error {

@@ -2,7 +2,11 @@ package oidc
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
+	"strings"
+
+	"github.com/plinth-id/plinth/templates"
 )
 
 // detail is an entry of authorization_details (RFC 9396). Of our own type, for
@@ -50,11 +54,77 @@ func (p *Provider) details(raw string) ([]detail, error) {
 		return nil, errDetails
 	}
 	for _, d := range list {
+		if _, shown := d.facts(); !shown && d.Type != credentialDetail {
+			return nil, errDetails
+		}
 		if d.Type == "" || d.Type == credentialDetail && (d.Identifiers != nil || p.scopeOf(d.Configuration) == "") {
 			return nil, errDetails
 		}
 	}
 	return list, nil
+}
+
+// Bounds of what a person can be expected to read.
+const (
+	maxFacts      = 40
+	maxFactName   = 120
+	maxFactText   = 300
+	maxFactNested = 6
+)
+
+// facts is all that an entry says, to be shown to the person; false when it is too
+// much to be read, so that nobody allows what was hidden among it.
+func (d detail) facts() ([]templates.Fact, bool) {
+	var members map[string]any
+	if json.Unmarshal(d.Raw, &members) != nil || len(d.Type) > maxFactName {
+		return nil, false
+	}
+	delete(members, "type")
+	facts, ok := flatten(nil, "", members, 0)
+	return facts, ok && len(facts) <= maxFacts
+}
+
+// flatten lists what a value says, each thing under the way to it.
+func flatten(facts []templates.Fact, at string, value any, depth int) ([]templates.Fact, bool) {
+	ok := depth <= maxFactNested && len(facts) <= maxFacts
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if !ok {
+				break
+			}
+			facts, ok = flatten(facts, strings.TrimPrefix(at+" "+name, " "), v[name], depth+1)
+		}
+	case []any:
+		for _, each := range v {
+			if !ok {
+				break
+			}
+			facts, ok = flatten(facts, at, each, depth+1)
+		}
+	default:
+		raw, err := json.Marshal(v)
+		text, isText := v.(string)
+		if !isText {
+			text = string(raw)
+		}
+		ok = ok && err == nil && len(at) <= maxFactName && len(text) <= maxFactText && storable(text)
+		facts = append(facts, templates.Fact{Name: at, Value: text})
+	}
+	return facts, ok
+}
+
+// powers are the entries of other services, as they are shown.
+func powers(list []detail) []templates.Power {
+	var all []templates.Power
+	for _, d := range list {
+		if d.Type == credentialDetail {
+			continue // a document, which has words of its own
+		}
+		facts, _ := d.facts()
+		all = append(all, templates.Power{Type: d.Type, Facts: facts})
+	}
+	return all
 }
 
 func (p *Provider) scopeOf(configuration string) string {

@@ -43,7 +43,7 @@ func (p *Provider) enterCode(c *gin.Context, kind string) error {
 
 // device begins a login of a device that has no browser.
 func (p *Provider) device(c *gin.Context) error {
-	form, err := body(c)
+	form, err := p.body(c)
 	if err != nil {
 		return refuse(c, err)
 	}

@@ -30,7 +30,9 @@ func (p *Provider) Metadata() map[string]any {
 	for _, l := range templates.Languages() {
 		languages = append(languages, l.BCP47)
 	}
-	methods := slices.DeleteFunc(partner.Methods(), func(m partner.AuthMethod) bool { return m == partner.Attested })
+	methods := slices.DeleteFunc(partner.Methods(), func(m partner.AuthMethod) bool {
+		return m == partner.Attested || p.MTLS == nil && (m == partner.TLSAuth || m == partner.SelfSignedTLS)
+	})
 	m := map[string]any{
 		"issuer":                                p.issuer,
 		"authorization_endpoint":                p.at("/oidc/authorize"),
@@ -65,7 +67,7 @@ func (p *Provider) Metadata() map[string]any {
 		"authorization_response_iss_parameter_supported": true,
 		"dpop_signing_alg_values_supported":              dpop.Algorithms,
 		"request_object_signing_alg_values_supported":    clientAlgorithms,
-		"tls_client_certificate_bound_access_tokens":     p.Certificate != nil,
+		"tls_client_certificate_bound_access_tokens":     p.MTLS != nil,
 
 		"backchannel_token_delivery_modes_supported":                      []string{"poll", "ping"},
 		"backchannel_user_code_parameter_supported":                       false,
@@ -93,12 +95,13 @@ func (p *Provider) Metadata() map[string]any {
 	if p.MTLS != nil {
 		aliases := make(map[string]string)
 		for name, path := range map[string]string{"token_endpoint": "token", "pushed_authorization_request_endpoint": "par", "userinfo_endpoint": "userinfo",
-			"revocation_endpoint": "revoke", "introspection_endpoint": "introspect"} {
+			"revocation_endpoint": "revoke", "introspection_endpoint": "introspect", "device_authorization_endpoint": "device", "backchannel_authentication_endpoint": "ciba"} {
 			aliases[name] = p.MTLS.JoinPath("/oidc/" + path).String()
 		}
 		m["mtls_endpoint_aliases"] = aliases
 	}
 	p.attestedMetadata(m)
+	m["introspection_endpoint_auth_methods_supported"] = slices.DeleteFunc(slices.Clone(methods), func(m partner.AuthMethod) bool { return m == partner.NoAuth })
 	if p.Redeem != nil {
 		m["pre-authorized_grant_anonymous_access_supported"] = true
 	}

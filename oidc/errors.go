@@ -68,7 +68,15 @@ func ascii(s string) string {
 }
 
 // body reads the form of a client's request: each parameter once (RFC 6749 section 3.2).
-func body(c *gin.Context) (url.Values, error) {
+func (p *Provider) body(c *gin.Context) (url.Values, error) {
+	form, err := readBody(c)
+	if err == nil {
+		p.readKeys(c, form)
+	}
+	return form, err
+}
+
+func readBody(c *gin.Context) (url.Values, error) {
 	kind, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, fosite.ErrInvalidRequest.WithHint("Send the parameters as application/x-www-form-urlencoded.")
@@ -93,7 +101,7 @@ func body(c *gin.Context) (url.Values, error) {
 // different ones of the two would judge different requests.
 func repeated(form url.Values) string {
 	for name, values := range form {
-		if len(values) > 1 && name != "resource" { // RFC 8707 lets this one repeat
+		if len(values) > 1 && name != "resource" && name != "audience" { // RFC 8707 and RFC 8693 let these repeat
 			return name
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
 )
@@ -14,6 +15,8 @@ import (
 const (
 	exchangeGrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
 	accessTokenType   = "urn:ietf:params:oauth:token-type:access_token"
+	maxTargets        = 16
+	maxActors         = 8
 )
 
 // exchangeGrant lets a service that was given a person's token act for the person
@@ -41,6 +44,9 @@ func (g exchangeGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.
 	}
 	if form.Get("actor_token") != "" {
 		return fosite.ErrInvalidRequest.WithHint("The actor is the client that authenticates; send no actor_token.")
+	}
+	if len(form["audience"]) > maxTargets || len(form["resource"]) > maxTargets {
+		return errTarget
 	}
 	resources := append(slices.Clone(form["resource"]), form["audience"]...)
 	if len(resources) == 0 {
@@ -77,6 +83,11 @@ func (g exchangeGrant) delegated(ctx context.Context, asking client, token, scop
 	if !ok || a.Machine || a.expired(g.Now()) || !asking.looksAt(a) {
 		return minted{}, refused
 	}
+	if a.Own != uuid.Nil {
+		if gone, err := isRevoked(ctx, txOf(ctx), a.Own); err != nil || gone {
+			return minted{}, either(err, refused)
+		}
+	}
 	found, err := live(ctx, txOf(ctx), a.ID, g.Now())
 	if errors.Is(err, pgx.ErrNoRows) {
 		return minted{}, refused
@@ -87,6 +98,9 @@ func (g exchangeGrant) delegated(ctx context.Context, asking client, token, scop
 	grant, err := g.Desk.OpenGrant(found.Sealed, found.ID[:])
 	if err != nil {
 		return minted{}, fmt.Errorf("opening grant %s: %w", found.ID, err)
+	}
+	if len(a.actors()) >= maxActors {
+		return minted{}, refused
 	}
 	scopes := a.Scopes
 	if scopes == nil {
@@ -106,7 +120,7 @@ func (g exchangeGrant) delegated(ctx context.Context, asking client, token, scop
 	if scopes == nil {
 		scopes = []string{}
 	}
-	return minted{access: access{ID: found.ID, Scopes: scopes, Actor: asking.ID, Expires: a.Expires}, lived: lived{db: txOf(ctx), grant: grant, facts: facts{}}}, nil
+	return minted{access: access{ID: found.ID, Own: uuid.New(), Scopes: scopes, Actor: asking.ID, Before: a.actors(), Expires: a.Expires}, lived: lived{db: txOf(ctx), grant: grant, facts: facts{}}}, nil
 }
 
 // PopulateTokenEndpointResponse says what was minted.

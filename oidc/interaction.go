@@ -54,11 +54,7 @@ func (p *Provider) recall(ctx context.Context, v login.Visit) (login.Asked, erro
 	}
 	shown := login.Asked{Client: c.ID, Name: c.named, Logo: c.LogoURI, Policy: c.PolicyURI, Purpose: c.purposeIn, Redirect: a.Redirect,
 		Credentials: a.Configurations, Days: int(c.consentLife() / (24 * time.Hour)), Offline: slices.Contains(a.Scopes, offline), Binding: a.Binding, ACR: a.ACR, Must: a.MustACR, Sandbox: p.Sandbox}
-	for _, d := range a.Details {
-		if d.Type != credentialDetail {
-			shown.Details = append(shown.Details, d.Type)
-		}
-	}
+	shown.Powers, shown.Resources = powers(a.Details), a.Resources
 	for _, name := range a.claims() {
 		shown.Claims = append(shown.Claims, login.Claim{Name: name, Essential: slices.Contains(a.Essential, name), Purpose: a.Purposes[name], Verified: a.Verified.has(name)})
 	}
@@ -86,7 +82,9 @@ func (c client) purposeIn(lang string) string {
 // answered tells the pages whether a person has answered a question before.
 func (p *Provider) answered(ctx context.Context, v login.Visit, proof auth.Proof) ([]string, bool, error) {
 	a, c, err := p.ask(ctx, v)
-	if err != nil || a.prompts("consent") {
+	// What happens on another device is always shown: whoever sent the code hopes that
+	// it is not (RFC 8628 5.4).
+	if err != nil || a.prompts("consent") || a.Deferred != "" {
 		return nil, false, err
 	}
 	if c.ID == accountClient {
@@ -110,7 +108,7 @@ func (p *Provider) end(ctx context.Context, v login.Visit, d login.Decision) (lo
 		return p.settleHome(ctx, m)
 	}
 	var answer url.Values
-	var session uuid.UUID
+	var session ticket
 	switch {
 	case !d.Allowed:
 		err = fosite.ErrAccessDenied.WithHint("The person did not allow it.")
@@ -137,8 +135,8 @@ func (p *Provider) end(ctx context.Context, v login.Visit, d login.Decision) (lo
 		return login.Ending{}, err
 	}
 	ending := login.Ending{}
-	if session != uuid.Nil {
-		ending.Session = p.write(ticket{kind: sessionKind, id: session})
+	if session.id != uuid.Nil {
+		ending.Session = p.write(session)
 	}
 	ending.To, err = p.back(ctx, c, a, answer)
 	return ending, err
@@ -177,7 +175,7 @@ type facts struct {
 }
 
 // permit writes down what was allowed, and makes the code that stands for it.
-func (p *Provider) permit(ctx context.Context, m permission) (url.Values, uuid.UUID, error) {
+func (p *Provider) permit(ctx context.Context, m permission) (url.Values, ticket, error) {
 	a := m.asked
 	name := m.visit.ID
 	if a.Deferred != "" {
@@ -185,17 +183,17 @@ func (p *Provider) permit(ctx context.Context, m permission) (url.Values, uuid.U
 	}
 	id, err := uuid.Parse(name)
 	if err != nil {
-		return nil, id, fmt.Errorf("finishing a login: %w", err)
+		return nil, ticket{}, fmt.Errorf("finishing a login: %w", err)
 	}
 	grant, err := p.Desk.Grant(m.decision.Proof, auth.Terms{Client: a.Client, Scopes: a.Scopes, Claims: m.decision.Claims, Configurations: a.Configurations, ACRs: a.ACR})
 	if err != nil {
-		return nil, id, err
+		return nil, ticket{}, err
 	}
 	r, err := p.codeRow(id, grant, m)
 	if err != nil {
-		return nil, id, err
+		return nil, ticket{}, err
 	}
-	var session uuid.UUID
+	var session ticket
 	err = postgres.InTx(ctx, p.Pool, func(tx pgx.Tx) error {
 		if err := p.expected(ctx, tx, m, grant); err != nil {
 			return err
@@ -215,7 +213,7 @@ func (p *Provider) permit(ctx context.Context, m permission) (url.Values, uuid.U
 		if err != nil {
 			return err
 		}
-		r.session, r.consent = &session, &consent.ID
+		r.session, r.consent = &session.id, &consent.ID
 		if r.facts.Offline {
 			r.expires = consent.Ends
 		}

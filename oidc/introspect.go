@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
 
@@ -23,7 +24,7 @@ const introspectionType = "application/token-introspection+jwt"
 // and those for a resource that it was registered to serve. Of any other it says
 // no more than that it is none.
 func (p *Provider) introspect(c *gin.Context) error {
-	form, err := body(c)
+	form, err := p.body(c)
 	if err != nil {
 		return refuse(c, err)
 	}
@@ -82,11 +83,23 @@ func (p *Provider) about(ctx context.Context, asking client, token string) (map[
 		}
 	}
 	told := map[string]any{"active": true, "iss": p.issuer, "client_id": a.Client, "jti": a.ID.String(), "token_type": binding{jkt: a.JKT}.tokenType()}
-	if a.Machine {
-		gone, err := isRevoked(ctx, p.Pool, a.ID)
+	for _, id := range []string{a.Client, a.Actor} {
+		if id == "" {
+			continue
+		}
+		if _, err := p.find(ctx, p.Pool, id); !known(err) {
+			return inactive, nil // disabled since: its tokens are worth nothing
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	if by := a.single(); by != uuid.Nil {
+		gone, err := isRevoked(ctx, p.Pool, by)
 		if err != nil || gone {
 			return inactive, err
 		}
+	}
+	if a.Machine {
 		told["sub"], told["scope"] = a.Client, strings.Join(a.Scopes, " ")
 	} else if err := p.aboutGrant(ctx, a, told, t); errors.Is(err, pgx.ErrNoRows) {
 		return inactive, nil
@@ -99,8 +112,15 @@ func (p *Provider) about(ctx context.Context, asking client, token string) (map[
 	if len(a.Audience) > 0 {
 		told["aud"] = a.Audience
 	}
-	if a.Actor != "" {
-		told["act"] = map[string]string{"sub": a.Actor}
+	var act map[string]any
+	for _, id := range slices.Backward(a.actors()) {
+		before := act
+		if act = map[string]any{"sub": id}; before != nil {
+			act["act"] = before
+		}
+	}
+	if act != nil {
+		told["act"] = act
 	}
 	if a.JKT != "" {
 		told["cnf"] = map[string]string{"jkt": a.JKT}

@@ -34,7 +34,10 @@ func (p *Provider) unwrap(ctx context.Context, c client, form url.Values) (url.V
 		return nil, errRequestObject.WithHint("Send one request object, of at most 32 KiB.")
 	}
 	if unsigned(form.Get("request")) {
-		return nil, fosite.ErrRequestNotSupported.WithHint("Request objects must be signed.")
+		if c.Profile.Includes(partner.FAPI2) {
+			return nil, errRequestObject.WithHint("Request objects must be signed.")
+		}
+		return nil, fosite.ErrRequestNotSupported.WithHint("Request objects must be signed.") // OpenID Connect Core 3.1.2.6
 	}
 	parsed, err := jwt.ParseSigned(form.Get("request"), clientAlgorithms)
 	if err != nil || len(parsed.Headers) != 1 {

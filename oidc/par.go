@@ -14,7 +14,7 @@ import (
 // push takes an authorization request straight from the client (RFC 9126), so
 // that nobody on the way can read or change it.
 func (p *Provider) push(c *gin.Context) error {
-	form, err := body(c)
+	form, err := p.body(c)
 	if err != nil {
 		return refuse(c, err)
 	}

@@ -36,8 +36,9 @@ const (
 	pushedLife  = 90 * time.Second // from the push to the first visit; FAPI 2.0 wants less than 600 s
 	loginLife   = 15 * time.Minute // from the first visit to the last page
 	tokenLife   = 10 * time.Minute
-	bearerLife  = 5 * time.Minute     // of a token for credentials that is bound to nothing
-	walletLife  = 90 * 24 * time.Hour // of what a wallet has of an offer, to fetch more copies by
+	grantLife   = codeLife + deferredLife + tokenLife // of one that is not for offline use, at most
+	bearerLife  = 5 * time.Minute                     // of a token for credentials that is bound to nothing
+	walletLife  = 90 * 24 * time.Hour                 // of what a wallet has of an offer, to fetch more copies by
 	idTokenLife = 10 * time.Minute
 	maxBody     = 64 << 10
 	// proofRemembered is how long a DPoP proof is remembered to be good once.

@@ -209,7 +209,11 @@ func (p *Provider) claimed(a *asked, c client, form url.Values) error {
 		return err
 	}
 	if !a.MustACR {
-		for _, acr := range append(strings.Fields(form.Get("acr_values")), c.ACRs...) {
+		wished := strings.Fields(form.Get("acr_values"))
+		if len(wished) == 0 {
+			wished = c.ACRs // what a request says goes before the default (Registration 2)
+		}
+		for _, acr := range wished {
 			a.ACR = with(a.ACR, acr)
 		}
 	}

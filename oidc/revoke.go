@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/ory/fosite"
 
@@ -18,7 +19,7 @@ import (
 // revoke lets a client give back an access or refresh token (RFC 7009). Whether
 // there was one is told to nobody.
 func (p *Provider) revoke(c *gin.Context) error {
-	form, err := body(c)
+	form, err := p.body(c)
 	if err != nil {
 		return refuse(c, err)
 	}
@@ -55,6 +56,9 @@ func (r revoker) RevokeToken(ctx context.Context, token string, _ fosite.TokenTy
 		}
 		if a.Machine {
 			return revokeToken(ctx, txOf(ctx), a.ID, time.Unix(a.Expires, 0))
+		}
+		if a.Own != uuid.Nil { // the grant is another party's, and stays
+			return revokeToken(ctx, txOf(ctx), a.Own, time.Unix(a.Expires, 0))
 		}
 		t.id = a.ID
 	}

@@ -34,6 +34,9 @@ func (p *Provider) stay(c *gin.Context) (stay, error) {
 	if err != nil {
 		return stay{}, fmt.Errorf("looking up a session: %w", err)
 	}
+	if found.Generation != t.generation {
+		return stay{}, nil // a cookie from before the person was proven again
+	}
 	proof, err := p.Desk.Stayed(found.Sealed, t.id[:])
 	if err != nil {
 		return stay{}, nil // it has lasted long enough
@@ -41,31 +44,34 @@ func (p *Provider) stay(c *gin.Context) (stay, error) {
 	return stay{id: t.id.String(), proof: proof}, nil
 }
 
-// settleIn keeps somebody logged in who was just proven, and gives the id of the
-// session. One who was logged in already and is the same person stays in theirs.
-func (p *Provider) settleIn(ctx context.Context, tx pgx.Tx, m permission) (id uuid.UUID, err error) {
+// settleIn keeps somebody logged in who was just proven, and gives the session. One who
+// was logged in already and is the same person stays in theirs.
+func (p *Provider) settleIn(ctx context.Context, tx pgx.Tx, m permission) (ticket, error) {
 	proof := m.decision.Proof
-	if id, err = uuid.Parse(m.visit.Session); err == nil {
+	if id, err := uuid.Parse(m.visit.Session); err == nil {
 		old, err := liveSession(ctx, tx, id, p.Now())
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 		case err != nil:
-			return id, fmt.Errorf("looking up a session: %w", err)
+			return ticket{}, fmt.Errorf("looking up a session: %w", err)
 		case old.Person != proof.Person():
 			// Another person: what the first one left here ends now, lest the second be taken for the first.
 			if _, err := p.endSession(ctx, tx, id, "another-person"); err != nil {
-				return id, err
+				return ticket{}, err
 			}
 		case p.unchanged(old, proof) && slices.Contains(old.Clients, m.asked.Client):
-			return id, nil
+			return sessionTicket(id, old.Generation), nil
 		case p.unchanged(old, proof):
-			return id, joinSession(ctx, tx, id, m.asked.Client)
+			return sessionTicket(id, old.Generation), joinSession(ctx, tx, id, m.asked.Client)
 		default:
-			return id, p.writeSession(ctx, tx, id, m)
+			return p.writeSession(ctx, tx, id, m)
 		}
 	}
-	id = uuid.New()
-	return id, p.writeSession(ctx, tx, id, m)
+	return p.writeSession(ctx, tx, uuid.New(), m)
+}
+
+func sessionTicket(id uuid.UUID, generation uint32) ticket {
+	return ticket{kind: sessionKind, id: id, generation: generation}
 }
 
 // unchanged tells whether a session says of its person what a proof says.
@@ -74,16 +80,17 @@ func (p *Provider) unchanged(s session, proof auth.Proof) bool {
 	return err == nil && kept.At().Equal(proof.At()) && slices.Equal(kept.Methods(), proof.Methods())
 }
 
-func (p *Provider) writeSession(ctx context.Context, tx pgx.Tx, id uuid.UUID, m permission) error {
+func (p *Provider) writeSession(ctx context.Context, tx pgx.Tx, id uuid.UUID, m permission) (ticket, error) {
 	proof := m.decision.Proof
 	sealed, err := p.Desk.Stay(proof, id[:])
 	if err != nil {
-		return err
+		return ticket{}, err
 	}
 	// The row outlives the session, so that a late logout still finds whom to tell.
 	until := proof.At().Add(auth.SessionLife)
-	if err := insertSession(ctx, tx, session{ID: id, Person: proof.Person(), Sealed: sealed, Clients: []string{m.asked.Client}}, until); err != nil {
-		return fmt.Errorf("keeping a session: %w", err)
+	generation, err := insertSession(ctx, tx, session{ID: id, Person: proof.Person(), Sealed: sealed, Clients: []string{m.asked.Client}}, until)
+	if err != nil {
+		return ticket{}, fmt.Errorf("keeping a session: %w", err)
 	}
-	return nil
+	return sessionTicket(id, generation), nil
 }

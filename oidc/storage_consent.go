@@ -44,15 +44,26 @@ func remembered(ctx context.Context, db postgres.DB, person uuid.UUID, hash []by
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[given])
 }
 
-// consents lists what a person has allowed, the newest first.
+// consents lists what a person has allowed, the newest first; of answers to the same
+// question the last.
 func consents(ctx context.Context, db postgres.DB, person uuid.UUID) ([]given, error) {
-	rows, _ := db.Query(ctx, `SELECT `+givenColumns+` FROM oidc_consent WHERE person = $1 ORDER BY given_at DESC LIMIT 200`, person) // CollectRows returns its error
+	rows, _ := db.Query(ctx, `SELECT `+givenColumns+` FROM (SELECT DISTINCT ON (client, hash) `+givenColumns+` FROM oidc_consent WHERE person = $1
+		ORDER BY client, hash, given_at DESC) g ORDER BY given_at DESC LIMIT 200`, person) // CollectRows returns its error
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[given])
 }
 
-// withdraw ends a consent; pgx.ErrNoRows when it is not the person's or had ended.
+// oneConsent is an answer of a person, however old.
+func oneConsent(ctx context.Context, db postgres.DB, id, person uuid.UUID) (given, error) {
+	rows, _ := db.Query(ctx, `SELECT `+givenColumns+` FROM oidc_consent WHERE id = $1 AND person = $2`, id, person) // CollectExactlyOneRow returns its error
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[given])
+}
+
+// withdraw ends a consent, and every earlier one to the same question, lest an older
+// answer be taken for a yes; pgx.ErrNoRows when it is not the person's or had ended.
 func withdraw(ctx context.Context, tx pgx.Tx, id, person uuid.UUID, now time.Time) (given, error) {
-	rows, _ := tx.Query(ctx, `UPDATE oidc_consent SET withdrawn_at = $3 WHERE id = $1 AND person = $2 AND withdrawn_at IS NULL RETURNING `+givenColumns, id, person, now)
+	rows, _ := tx.Query(ctx, `WITH ended AS (UPDATE oidc_consent SET withdrawn_at = $3 WHERE person = $2 AND withdrawn_at IS NULL
+			AND (client, hash) = (SELECT client, hash FROM oidc_consent WHERE id = $1 AND person = $2) RETURNING `+givenColumns+`)
+		SELECT `+givenColumns+` FROM ended ORDER BY (id = $1) DESC, given_at DESC LIMIT 1`, id, person, now) // CollectExactlyOneRow returns its error
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[given])
 }
 

@@ -73,6 +73,8 @@ type access struct {
 	X5T      string    `json:"x,omitempty"` // or of the certificate
 	Machine  bool      `json:"m,omitempty"` // the client's own, without a person
 	Actor    string    `json:"o,omitempty"` // who acts for the person (RFC 8693): a client
+	Before   []string  `json:"b,omitempty"` // who acted before it, the last first
+	Own      uuid.UUID `json:"w,omitzero"`  // of the token itself, when it was exchanged for another of the same grant
 }
 
 var accessPlace = []byte("oidc access token")
@@ -100,6 +102,22 @@ func (p *Provider) readAccess(shown string) (access, bool) {
 	}
 	raw, err := p.Ring.Open(keys.Sessions, sealed, accessPlace)
 	return a, err == nil && json.Unmarshal(raw, &a) == nil
+}
+
+// actors are those who act with a token, the present one first (RFC 8693, 4.1).
+func (a access) actors() []string {
+	if a.Actor == "" {
+		return nil
+	}
+	return append([]string{a.Actor}, a.Before...)
+}
+
+// single is by what a token is revoked alone, without a grant; nil: it lasts as its grant does.
+func (a access) single() uuid.UUID {
+	if a.Machine {
+		return a.ID
+	}
+	return a.Own
 }
 
 func (a access) expired(now time.Time) bool { return now.Unix() >= a.Expires }

@@ -56,7 +56,7 @@ type lived struct {
 
 // token trades a code, or another grant, for tokens. The whole request is one transaction.
 func (p *Provider) token(c *gin.Context) error {
-	form, err := body(c)
+	form, err := p.body(c)
 	if err != nil {
 		return refuse(c, err)
 	}

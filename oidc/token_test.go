@@ -39,7 +39,7 @@ func TestAnIndependentClientLogsAPersonIn(t *testing.T) {
 		oauth2.SetAuthURLParam("client_assertion", w.says(t, w.rp, nil)))
 	must(t, err)
 	raw, _ := token.Extra("id_token").(string)
-	id, err := provider.Verifier(&client.Config{ClientID: w.rp.id, SupportedSigningAlgs: []string{"ES256"}}).Verify(t.Context(), raw)
+	id, err := provider.Verifier(&client.Config{ClientID: w.rp.id, SupportedSigningAlgs: []string{"RS256"}}).Verify(t.Context(), raw)
 	must(t, err)
 	must(t, id.VerifyAccessToken(token.AccessToken))
 	var claims struct {

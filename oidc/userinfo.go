@@ -65,6 +65,11 @@ func (p *Provider) Machine(ctx context.Context, r *http.Request, scope string) (
 	if !a.Machine || !slices.Contains(a.Scopes, scope) {
 		return "", errScope
 	}
+	if _, err := p.find(ctx, p.Pool, a.Client); !known(err) {
+		return "", errToken // disabled since: its tokens are worth nothing
+	} else if err != nil {
+		return "", err
+	}
 	return a.Client, nil
 }
 
@@ -97,8 +102,8 @@ func (p *Provider) opened(ctx context.Context, r *http.Request, shown shownToken
 	if err := p.possessed(ctx, r, a, shown); err != nil {
 		return a, err
 	}
-	if a.Machine {
-		gone, err := isRevoked(ctx, p.Pool, a.ID)
+	if by := a.single(); by != uuid.Nil {
+		gone, err := isRevoked(ctx, p.Pool, by)
 		if err != nil || gone {
 			return a, either(err, errToken)
 		}

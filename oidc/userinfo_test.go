@@ -122,7 +122,7 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 		}
 	}
 	for name, want := range map[string][]any{"code_challenge_methods_supported": {"S256"}, "response_types_supported": {"code"}, "subject_types_supported": {"pairwise"},
-		"token_endpoint_auth_methods_supported": {"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "client_secret_basic", "client_secret_post", "none", "attest_jwt_client_auth", "attest_jwt_client_auth_dpop"}, "id_token_signing_alg_values_supported": {"ES256", "PS256", "RS256"}} {
+		"token_endpoint_auth_methods_supported": {"private_key_jwt", "client_secret_basic", "client_secret_post", "none", "attest_jwt_client_auth", "attest_jwt_client_auth_dpop"}, "id_token_signing_alg_values_supported": {"ES256", "PS256", "RS256"}} {
 		if got, _ := m[name].([]any); !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}

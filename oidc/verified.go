@@ -202,12 +202,21 @@ func match(wished map[string]any, there map[string]any, now time.Time) (map[stri
 }
 
 func essential(w any) bool {
-	o, ok := w.(map[string]any)
-	if !ok {
-		return false
+	switch w := w.(type) {
+	case []any: // a list wishes for an entry that fits each of its own (6.2)
+		return slices.ContainsFunc(w, essential)
+	case map[string]any:
+		must, _ := w["essential"].(bool)
+		if must || w["value"] != nil || w["values"] != nil || w["max_age"] != nil {
+			return true
+		}
+		for name, inner := range w {
+			if name != "essential" && name != "purpose" && essential(inner) {
+				return true
+			}
+		}
 	}
-	must, _ := o["essential"].(bool)
-	return must || o["value"] != nil || o["values"] != nil || o["max_age"] != nil
+	return false
 }
 
 func matchOne(w, value any, now time.Time) (any, bool) {

@@ -13,6 +13,9 @@ type AccountConsent struct {
 	Claims      []string
 	Given, Ends string
 	Active      bool
+	Powers      []Power
+	Resources   []string
+	Offline     bool
 }
 
 func (Account) file() string { return "account.html" }

@@ -11,10 +11,22 @@ type Consent struct {
 	Essential   []ConsentClaim // without which the client cannot serve
 	Voluntary   []ConsentClaim // which the person may leave out
 	Credentials []string       // what documents it gets, in words
+	Powers      []Power        // what it may do elsewhere
+	Resources   []string       // services that it gets tokens for
 	Days        int            // how long the answer is remembered
 	Binding     string         // what the client says elsewhere, for the person to compare
 	Offline     bool           // it may look again while the person is away
 }
+
+// Power is an entry of authorization_details (RFC 9396), whole: what a page did not
+// show, nobody has allowed.
+type Power struct {
+	Type  string
+	Facts []Fact
+}
+
+// Fact is one thing that an entry says.
+type Fact struct{ Name, Value string }
 
 // ConsentClaim is a claim with what it would tell.
 type ConsentClaim struct {

@@ -20,7 +20,7 @@ var (
 	_ = example(DeviceHelp{})
 	_ = example(LoginPasskey{LoginStep: step("passkey"), Options: `{"publicKey":{}}`})
 	_ = example(NewPasskey{Options: "{}", State: "s"})
-	_ = example(Account{Changed: "withdrawn", Keys: []AccountKey{{"k", "passkey", "My phone"}, {"l", "wallet", "Wallet"}}, Consents: []AccountConsent{{ID: "i", Client: "Ministry", Claims: []string{"name"}, Given: "2026-01-01", Ends: "2026-02-01", Active: true}, {Client: "x"}}})
+	_ = example(Account{Changed: "withdrawn", Keys: []AccountKey{{"k", "passkey", "My phone"}, {"l", "wallet", "Wallet"}}, Consents: []AccountConsent{{ID: "i", Client: "Ministry", Claims: []string{"name"}, Given: "2026-01-01", Ends: "2026-02-01", Active: true, Offline: true, Resources: []string{"https://api.example"}, Powers: []Power{{Type: "payment", Facts: []Fact{{"amount", "12.00"}}}}}, {Client: "x"}}})
 	_ = example(Device{Kind: "ciba", Code: "BCDF-GHJK", Wrong: true})
 	_ = example(DeviceDone{Denied: true})
 	_ = example(LoginWallet{LoginStep: step("wallet"), Picture: "data:image/png;base64,AA==", Code: "BCDF-GHJK-LMNP", Link: "https://id.example/oidc/link?code=B", Number: "47"})
@@ -30,7 +30,7 @@ var (
 	_ = example(LinkHelp{})
 	_ = example(Logout{Client: "Ministry", ClientID: "c", To: "https://rp.example/out", State: "s"})
 	_ = example(LoggedOut{Client: "Ministry", Link: "https://rp.example"})
-	_ = example(Consent{LoginStep: step(""), Days: 30, Offline: true, Purpose: "To pay taxes", Policy: "https://rp.example/policy", Credentials: []string{"national-id"},
+	_ = example(Consent{LoginStep: step(""), Days: 30, Offline: true, Purpose: "To pay taxes", Policy: "https://rp.example/policy", Credentials: []string{"national-id"}, Powers: []Power{{Type: "payment_initiation", Facts: []Fact{{"amount", "99999.00"}, {"creditor name", "Mallory"}}}}, Resources: []string{"https://api.example"},
 		Essential: []ConsentClaim{{Name: "name", Value: "Ada <x>", Purpose: "To greet you", Verified: true}}, Voluntary: everyClaim()})
 )
 

@@ -187,10 +187,14 @@ type keysCommand struct {
 	Rotate struct {
 		Domain string `arg:"" help:"Which key: identity, biometrics, lookup, packets, oidc-signing, vc-issuing, audit…"`
 	} `cmd:"" help:"Begin a new key; what the old one sealed or signed stays good."`
+	CSR struct{} `cmd:"" name:"csr" help:"Print requests for certificates (PEM) of the keys that sign documents: for PLINTH_VC_CERTS."`
 }
 
 func (c *keysCommand) Run(ctx context.Context, settings lazySettings, at chosen) error {
 	return onGround(ctx, settings, func(g *ground) error {
+		if at == "csr" {
+			return printRequests(ctx, g)
+		}
 		if at == "rotate" {
 			if err := g.ring.Rotate(ctx, keys.Domain(c.Rotate.Domain)); err != nil {
 				return err

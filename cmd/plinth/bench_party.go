@@ -69,7 +69,7 @@ func newParty(ctx context.Context, b *bench, profile string) (*party, error) {
 		return nil, err
 	}
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "bench", Algorithm: "ES256", Use: "sig"}}}
-	raw, err := json.Marshal(map[string]any{"client_name": "Benchmark " + profile, "plinth_profile": profile, "jwks": set, "scope": "openid profile email ssf.read",
+	raw, err := json.Marshal(map[string]any{"client_name": "Benchmark " + profile, "plinth_profile": profile, "id_token_signed_response_alg": "ES256", "jwks": set, "scope": "openid profile email ssf.read",
 		"redirect_uris": []string{b.url + "/demo/portal/callback"}, "grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}})
 	if err != nil {
 		return nil, err

@@ -235,7 +235,7 @@ func (d *demo) register(ctx context.Context) error {
 		"client_name": "Ministry of Examples", "client_name#fra": "Ministère des Exemples", "client_name#ara": "وزارة الأمثلة",
 		"redirect_uris":              []string{d.URL.JoinPath("/demo/portal/callback").String()},
 		"token_endpoint_auth_method": "private_key_jwt", "grant_types": []string{"authorization_code"},
-		"scope": "openid profile email phone", "plinth_profile": "oidc",
+		"scope": "openid profile email phone", "plinth_profile": "oidc", "id_token_signed_response_alg": "ES256",
 		"jwks": jose.JSONWebKeySet{Keys: []jose.JSONWebKey{private.Public()}},
 	})
 	if err != nil {

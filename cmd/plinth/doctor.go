@@ -105,6 +105,7 @@ func (d *diagnosis) people(ctx context.Context, g *ground) {
 		return
 	}
 	d.Keys = g.ring.List()
+	d.certificates(ctx, g)
 	var err error
 	if d.UIN.Digits, d.UIN.Capacity, d.UIN.Issued, err = g.registry.Status(ctx, g.pool); err != nil {
 		d.problem("registry: %v", err)

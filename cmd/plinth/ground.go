@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,6 +18,7 @@ import (
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/postgres/embedded"
+	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/registry"
 	"github.com/plinth-id/plinth/registry/partner"
 	"github.com/plinth-id/plinth/registry/place"
@@ -129,7 +131,7 @@ func (g *ground) openPeople(ctx context.Context) error {
 	if g.places, err = place.New(place.Config{Pool: g.pool, Ring: g.ring}); err != nil {
 		return err
 	}
-	g.partners, err = partner.New(partner.Config{Pool: g.pool})
+	g.partners, err = partner.New(partner.Config{Pool: g.pool, Fetch: g.fetchSector})
 	return err
 }
 
@@ -181,4 +183,9 @@ func (g *ground) close() {
 	if g.server != nil {
 		g.server.Stop()
 	}
+}
+
+// fetchSector reads the list of a sector of relying parties.
+func (g *ground) fetchSector(ctx context.Context, address string) ([]byte, error) {
+	return fetch(ctx, web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: 64 << 10, Private: g.Inside}), address)
 }

@@ -75,7 +75,7 @@ func openHouse(ctx context.Context, g *ground) (*house, error) {
 	if h.tracer, h.flush, err = tracing(g.OTel); err != nil {
 		return nil, err
 	}
-	for _, build := range []func() error{h.buildSender, h.buildDesk, func() error { return h.buildChain(ctx) }, h.buildCredentials, h.buildFederation, h.buildVerifier, h.buildWallet, h.buildOffice, h.buildRiver, h.buildRouter} {
+	for _, build := range []func() error{h.buildSender, h.buildDesk, func() error { return h.buildChain(ctx) }, h.buildCredentials, h.buildFederation, h.buildVerifier, h.buildWallet, h.buildOffice, h.buildRiver, h.buildRouter, func() error { return h.serveVCAPI(ctx) }} {
 		if err := build(); err != nil {
 			return nil, err
 		}
@@ -132,7 +132,8 @@ func (h *house) policy() evidence.Policy {
 }
 
 func (h *house) buildDesk() (err error) {
-	h.desk, err = auth.New(auth.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Queue: h.sender.Queue, Offers: h.sender.Offers, Policy: h.policy(), Public: h.URL, Demo: h.demo})
+	h.desk, err = auth.New(auth.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Queue: h.sender.Queue, Offers: h.sender.Offers, Policy: h.policy(), Public: h.URL, Demo: h.demo,
+		Presented: h.presented})
 	return err
 }
 
@@ -143,7 +144,7 @@ var machineScopes = []string{"ssf.manage", "ssf.read", askScope}
 // other one question: whose token is this, and whose code is this.
 func (h *house) buildCredentials() (err error) {
 	h.provider, err = oidc.New(oidc.Config{Pool: h.pool, Ring: h.ring, Desk: h.desk, Registry: h.registry, Clients: h.client, Issuer: h.URL,
-		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo, Federated: h.federated,
+		HTTP: web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Limit: keyset.MaxBytes, Private: h.Inside || h.demo}), Certificate: h.Settings.certificate, MTLS: h.Settings.MTLS.URL, Scopes: machineScopes, Methods: h.Settings.Methods, Sandbox: h.demo, Federated: h.federated, AskWallet: h.askWallet,
 		Redeem: func(ctx context.Context, tx pgx.Tx, code, txCode string) (auth.Grant, error) {
 			return h.issuer.Redeem(ctx, tx, code, txCode)
 		},

@@ -96,6 +96,10 @@ func (h *house) numbers() *prometheus.Registry {
 		return float64(n)
 	})
 	r.MustRegister(h.issuer.Dialects)
+	gauge("credential_certificate_days", "Days until the certificate of the issuer stops the issuing of SD-JWT VCs and mobile documents; negative: it has.", func() float64 {
+		days, _ := h.chain.Problems()
+		return float64(days)
+	})
 	return r
 }
 

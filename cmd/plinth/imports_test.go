@@ -38,6 +38,7 @@ var mayImport = []struct {
 	{"registry/...", []string{"internal/...", "templates", "registry", "biometrics/..."}},
 	{"oidc/...", []string{"internal/...", "templates", "registry", "registry/auth", "registry/partner", "oidc/..."}},
 	{"credentials/verifier/...", []string{"internal/...", "templates", "credentials/vc/...", "credentials/qr/...", "credentials/verifier/..."}},
+	{"credentials/vcapi", []string{"internal/...", "credentials/vc/..."}},
 	{"credentials/chain", []string{"internal/...", "credentials/vc/..."}},
 	{"credentials/scribe", []string{"internal/...", "registry", "credentials/..."}},
 	{"credentials/shelf", []string{"internal/...", "credentials/kind"}},

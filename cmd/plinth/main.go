@@ -45,6 +45,7 @@ type commands struct {
 	Officer     officerCommand     `cmd:"" help:"Officers, enrolment stations and adjudication."`
 	Client      clientCommand      `cmd:"" help:"Relying parties."`
 	Federation  federationCommand  `cmd:"" help:"Entities below this provider in a federation (OpenID Federation)."`
+	Credential  credentialCommand  `cmd:"" help:"Kinds of credentials, issuing by the list, the ledger."`
 	Issue       issueCommand       `cmd:"" help:"Issue a credential to a file, for assisted issuance."`
 	Offer       offerCommand       `cmd:"" help:"Offer a credential to somebody's wallet."`
 	Verify      verifyCommand      `cmd:"" help:"Check a credential: a picture of a QR code, its text, or JSON."`

@@ -191,3 +191,8 @@ func (k *Definition) Fields() []string {
 	slices.Sort(all)
 	return all
 }
+
+// Pictured tells whether a kind shows a portrait in a format.
+func (k *Definition) Pictured(format string) bool {
+	return slices.ContainsFunc(k.Claims, func(c Claim) bool { return c.From.Claim == "picture" && c.in(format) })
+}

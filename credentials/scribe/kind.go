@@ -30,7 +30,7 @@ type Kind struct {
 	Contexts   []string    // beside that of the data model
 	Known      vc.Contexts // what they say
 	Type       string      // vct
-	shape      func() *vc.Shape
+	shaped     *shaped     // of W3C credentials; nil: none is known
 }
 
 // Draft13 is a kind as wallets of draft 13 ask for it.
@@ -62,9 +62,9 @@ func Configure(base string, d *kind.Definition, format string) (Kind, error) {
 			}
 			k.Contexts = append(k.Contexts, base+path)
 		}
-		k.shape = shaped(k, base)
 	}
 	k.describe()
+	k.learn(base)
 	return k, nil
 }
 
@@ -75,3 +75,6 @@ func TypeAddress(base string, d *kind.Definition) string {
 	}
 	return strings.TrimSuffix(base, "/") + "/vct/" + d.Name
 }
+
+// Pictured tells whether a portrait is needed: it is shown, or printed.
+func (k Kind) Pictured() bool { return k.Format == kind.Code || k.Definition.Pictured(k.Format) }

@@ -92,11 +92,11 @@ func (h *Hand) facts(s Statement) kind.Facts {
 
 // signLDP makes a W3C credential.
 func (h *Hand) signLDP(k Kind, s Statement, facts kind.Facts) ([]byte, error) {
-	input, err := h.inLDP(k, s, facts)
+	input, err := h.draft(k, s, facts)
 	if err != nil {
 		return nil, err
 	}
-	draft, err := k.draft(input)
+	draft, err := k.shaped.of(input)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +107,8 @@ func (h *Hand) signLDP(k Kind, s Statement, facts kind.Facts) ([]byte, error) {
 	return signed.JSON(), nil
 }
 
-// inLDP is what a W3C credential is to say.
-func (h *Hand) inLDP(k Kind, s Statement, facts kind.Facts) (vc.DraftInput, error) {
+// draft is what a W3C credential is to say.
+func (h *Hand) draft(k Kind, s Statement, facts kind.Facts) (vc.DraftInput, error) {
 	claims, err := k.Definition.Subject(facts)
 	if err != nil {
 		return vc.DraftInput{}, err

@@ -3,11 +3,8 @@ package scribe
 import (
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/plinth-id/plinth/credentials/kind"
-	"github.com/plinth-id/plinth/credentials/status"
 )
 
 const base = "https://id.example.org"
@@ -39,37 +36,6 @@ func TestBuiltinKindsPassTheirRehearsal(t *testing.T) {
 		}
 		if len(formats) != len(d.In()) {
 			t.Errorf("%s: got %v, want %v", d.Name, formats, d.In())
-		}
-	}
-}
-
-// TestEveryKindHasAShape by which its W3C credentials are made, for every sample, and
-// what they state is what the long way finds.
-func TestEveryKindHasAShape(t *testing.T) {
-	h := Hand{Signer: Signer{Base: base, DID: "did:web:id.example.org"}}
-	for _, d := range kind.Builtin() {
-		if d.Formats.LDP == nil {
-			continue
-		}
-		k, err := Configure(base, d, kind.LDP)
-		if err != nil || k.shape() == nil {
-			t.Fatalf("%s: got no shape (%v)", d.Name, err)
-		}
-		for _, sample := range Samples(d) {
-			s := Statement{ID: uuid.New(), Who: sample.Who, Entry: status.Entry{List: 7, Index: 9, URL: base + "/status/7"}, From: time.Unix(1, 0), Until: time.Unix(2, 0)}
-			facts := h.facts(s)
-			facts.Who.Portrait = fitting(facts.Who.Portrait)
-			input, err := h.inLDP(k, s, facts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			draft, err := k.shape().Draft(input)
-			if err == nil {
-				err = draft.Recheck()
-			}
-			if err != nil {
-				t.Errorf("%s, %s: got %v, want a draft", d.Name, sample.Name, err)
-			}
 		}
 	}
 }

@@ -2,59 +2,66 @@ package scribe
 
 import (
 	"errors"
-	"math/rand/v2"
-	"sync"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/plinth-id/plinth/credentials/kind"
 	"github.com/plinth-id/plinth/credentials/status"
 	"github.com/plinth-id/plinth/credentials/vc"
 )
 
-// recheck is how many drafts there are to one that is also made the long way, to
-// compare what they state.
-const recheck = 1000
+// recheckEvery is how many drafts come from a shape between two that are worked out
+// the long way as well.
+const recheckEvery = 1024
 
-// shaped finds the shape of a kind's W3C credentials when the first one is asked for.
-// Nil: they have none, and are all made the long way.
-func shaped(k Kind, base string) func() *vc.Shape {
-	return sync.OnceValue(func() *vc.Shape {
-		did, err := vc.DIDWeb(base)
-		if err != nil {
-			return nil
-		}
-		h := Hand{Signer: Signer{Base: base, DID: did}}
-		// Of this person everything is known, so that every claim has its place.
-		s := Statement{ID: uuid.New(), Who: Samples(k.Definition)[0].Who, Entry: status.Entry{List: 1, URL: base + "/status/1"}, From: time.Unix(0, 0), Until: time.Unix(1, 0)}
-		facts := h.facts(s)
-		facts.Who.Portrait = fitting(facts.Who.Portrait)
-		input, err := h.inLDP(k, s, facts)
-		if err != nil {
-			return nil
-		}
-		input.Subject = kindHolder
-		form, err := vc.NewShape(input)
-		if err != nil {
-			return nil
-		}
-		return &form
-	})
+// shaped makes drafts of a kind from its shape, as long as the two ways agree.
+type shaped struct {
+	shape vc.Shape
+	drawn atomic.Uint64
+	off   atomic.Bool
 }
 
-// kindHolder stands for the holders of credentials that are bound to one.
-const kindHolder = "did:example:holder"
+// learn works out the shape of a W3C kind from somebody of whom everything is known.
+// Without one every draft is worked out the long way, which is slower and never wrong.
+func (k *Kind) learn(base string) {
+	if k.Format != kind.LDP || k.Definition.Formats.LDP.Suite == kind.SuiteDisclosable {
+		return
+	}
+	did, err := vc.DIDWeb(base)
+	if err != nil {
+		return
+	}
+	now := time.Unix(1700000000, 0).UTC()
+	s := Statement{ID: uuid.Max, Who: Samples(k.Definition)[0].Who, Entry: status.Entry{URL: base + "/status/1"}, From: now, Until: now.Add(time.Hour)}
+	h := &Hand{Signer: Signer{Base: base, DID: did, Authority: "A", Country: "ZZ"}}
+	input, err := h.draft(*k, s, h.facts(s))
+	if err != nil {
+		return
+	}
+	input.Subject = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
+	if shape, err := vc.NewShape(input); err == nil {
+		k.shaped = &shaped{shape: shape}
+	}
+}
 
-// draft makes the draft of a W3C credential, by its shape if it has one.
-func (k Kind) draft(input vc.DraftInput) (vc.Draft, error) {
-	if k.shape == nil || k.shape() == nil {
+// of drafts a credential.
+func (s *shaped) of(input vc.DraftInput) (vc.Draft, error) {
+	if s == nil || s.off.Load() {
 		return vc.NewDraft(input)
 	}
-	draft, err := k.shape().Draft(input)
-	if errors.Is(err, vc.ErrShape) { // it says what the sample did not
+	draft, err := s.shape.Draft(input)
+	if errors.Is(err, vc.ErrShape) {
+		return vc.NewDraft(input) // it says what the specimen did not
+	}
+	if err != nil || s.drawn.Add(1)%recheckEvery != 1 {
+		return draft, err
+	}
+	if err := draft.Recheck(); err != nil {
+		s.off.Store(true)
+		slog.Error("a shape does not say what its credentials state; they are worked out the long way from now on", "error", err)
 		return vc.NewDraft(input)
 	}
-	if err == nil && rand.N(recheck) == 0 {
-		err = draft.Recheck()
-	}
-	return draft, err
+	return draft, nil
 }

@@ -39,7 +39,7 @@ func (d Draft) SignDisclosable(signer crypto.Signer, p ProofInput, mandatory ...
 			pointers = append(pointers, "/"+member)
 		}
 	}
-	value, err := disclosure.Sign(d.doc, d.known, sum(hash, []byte(strings.Join(lines, ""))), pointers, func(message []byte) ([]byte, error) {
+	value, err := disclosure.Sign(disclosure.Document{Members: d.doc, Known: d.known}, sum(hash, []byte(strings.Join(lines, ""))), pointers, func(message []byte) ([]byte, error) {
 		signature, err := sign(signer, message)
 		if err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func Disclose(document []byte, known Contexts, pointers ...string) ([]byte, erro
 		if !ok || object["cryptosuite"] != suiteDisclose {
 			continue
 		}
-		shown, derived, err := disclosure.Derive(doc, known, value, pointers)
+		shown, derived, err := disclosure.Derive(disclosure.Document{Members: doc, Known: known}, value, pointers)
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +103,7 @@ func (p proof) discloses(doc map[string]any, known Contexts, key crypto.PublicKe
 	if err := jsonld.CheckPlain(shown); err != nil {
 		return err
 	}
-	err = disclosure.Verify(shown, known, config, p.value, func(message, signature []byte) error {
+	err = disclosure.Verify(disclosure.Document{Members: shown, Known: known}, config, p.value, func(message, signature []byte) error {
 		return checkSignature(key, message, signature)
 	})
 	if errors.Is(err, disclosure.ErrSignature) {

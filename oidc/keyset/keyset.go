@@ -26,6 +26,7 @@ const (
 	stale    = 24 * time.Hour   // a set serves so long while its address does not answer
 	maxKeys  = 32
 	maxKept  = 4096      // sets in memory
+	atOnce   = 16        // fetches
 	MaxBytes = 128 << 10 // of a set that is fetched; the http.Client must keep to it
 )
 
@@ -42,6 +43,8 @@ type Sets struct {
 	now  func() time.Time
 	one  singleflight.Group
 
+	fetching chan struct{} // so many at once
+
 	mu   sync.Mutex
 	kept map[string]set
 }
@@ -54,19 +57,29 @@ type set struct {
 
 // New makes Sets.
 func New(client *http.Client, now func() time.Time) *Sets {
-	return &Sets{http: client, now: now, kept: make(map[string]set)}
+	return &Sets{http: client, now: now, kept: make(map[string]set), fetching: make(chan struct{}, atOnce)}
 }
 
 var errNoKeys = errors.New("the client has no keys")
 
 // Of gives the keys of a client. A set that was fetched and does not hold the key
-// that is asked for is fetched again, but not for everybody who asks.
+// that is asked for is fetched again, but not for everybody who asks. It may wait for
+// an address that does not answer: whoever holds a connection of the database takes
+// what is Kept.
 func (s *Sets) Of(ctx context.Context, c partner.Client, kid string) ([]Key, error) {
-	switch {
-	case c.JWKSURI != "":
+	if c.JWKSURI != "" {
 		return s.at(ctx, c.JWKSURI, kid)
-	case len(c.JWKS) > 0:
+	}
+	return s.Kept(c)
+}
+
+// Kept gives the keys of a client as they are known, and fetches nothing.
+func (s *Sets) Kept(c partner.Client) ([]Key, error) {
+	if c.JWKSURI == "" && len(c.JWKS) > 0 {
 		return s.inline(c.JWKS)
+	}
+	if kept, ok := s.get(c.JWKSURI); ok && len(kept.keys) > 0 {
+		return kept.keys, nil
 	}
 	return nil, errNoKeys
 }
@@ -90,20 +103,32 @@ func (s *Sets) at(ctx context.Context, address, kid string) ([]Key, error) {
 	now := s.now()
 	due := !ok || now.Sub(kept.fetched) > fresh || kid != "" && !holds(kept.keys, kid)
 	if !due || ok && now.Sub(kept.tried) < pause {
-		return kept.keys, nil
+		return kept.known()
 	}
 	// A client that gives up must not stop the others that wait for the same set.
 	fetched, err, _ := s.one.Do(address, func() (any, error) { return s.fetch(context.WithoutCancel(ctx), address) })
 	if err == nil {
-		s.put(address, set{keys: fetched.([]Key), fetched: now, tried: now})
+		s.put(address, set{keys: fetched.([]Key), fetched: now, tried: s.now()})
 		return fetched.([]Key), nil
 	}
-	if ok && now.Sub(kept.fetched) < stale {
-		kept.tried = now
-		s.put(address, kept)
+	// A failure is remembered too, or everybody who names the client would wait for it.
+	kept.tried = s.now()
+	if now.Sub(kept.fetched) >= stale {
+		kept.keys = nil
+	}
+	s.put(address, kept)
+	if len(kept.keys) > 0 {
 		return kept.keys, nil
 	}
 	return nil, fmt.Errorf("fetching the keys of a client: %w", err)
+}
+
+// known are the keys of a set, when it has any.
+func (s set) known() ([]Key, error) {
+	if len(s.keys) == 0 {
+		return nil, errNoKeys
+	}
+	return s.keys, nil
 }
 
 func holds(keys []Key, kid string) bool {
@@ -116,6 +141,12 @@ func holds(keys []Key, kid string) bool {
 }
 
 func (s *Sets) fetch(ctx context.Context, address string) ([]Key, error) {
+	select {
+	case s.fetching <- struct{}{}:
+		defer func() { <-s.fetching }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	found, err := jwk.Fetch(ctx, address, jwk.WithHTTPClient(s.http))
 	if err != nil {
 		return nil, err

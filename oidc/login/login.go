@@ -17,6 +17,7 @@ import (
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/registry/auth"
+	"github.com/plinth-id/plinth/templates"
 )
 
 const (
@@ -43,12 +44,13 @@ type Asked struct {
 	Redirect    string // where forms may lead in the end
 	Claims      []Claim
 	Credentials []string
-	Details     []string // types of authorization_details
-	Days        int      // how long the answer is remembered
-	Offline     bool     // the client may look again while the person is away
-	ACR         []string // how strong the login is to be: one of these
-	Must        bool     // or it is to fail
-	Binding     string   // what the client says elsewhere, for the person to compare
+	Powers      []templates.Power // of authorization_details
+	Resources   []string          // services that the client gets tokens for
+	Days        int               // how long the answer is remembered
+	Offline     bool              // the client may look again while the person is away
+	ACR         []string          // how strong the login is to be: one of these
+	Must        bool              // or it is to fail
+	Binding     string            // what the client says elsewhere, for the person to compare
 	Sandbox     bool
 }
 

@@ -100,7 +100,8 @@ func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language, step t
 			page.Voluntary = append(page.Voluntary, shown)
 		}
 	}
-	for _, id := range append(v.asked.Credentials, v.asked.Details...) {
+	page.Powers, page.Resources = v.asked.Powers, v.asked.Resources
+	for _, id := range v.asked.Credentials {
 		words, err := l.Text("consent.credential." + id)
 		if err != nil {
 			words = id // a deployment's own, of which the catalogue knows nothing

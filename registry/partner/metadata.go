@@ -105,6 +105,9 @@ func reparse(old Client, raw []byte) (Client, error) {
 	}
 	c, err := m.judged(r, raw)
 	c.Manager, c.Disabled, c.Expires = old.Manager, old.Disabled, old.Expires
+	if m.SectorURI == "" {
+		c.Sector = old.Sector // or every person would become a stranger to it
+	}
 	if secret {
 		c.Secrets = old.Secrets
 	}
@@ -120,9 +123,27 @@ func vouched(id string, raw []byte) (Client, error) {
 	}
 	r := refusing()
 	m.ID = id
+	m.confine()
 	r.unless(Wellformed(id), "client_id", "must be an entity identifier")
 	r.unless(m.AuthMethod == PrivateKeyJWT, "token_endpoint_auth_method", "must be private_key_jwt in a federation")
 	return m.judged(r, raw)
+}
+
+// confine takes away what nobody may grant to itself: a federation vouches for who a
+// relying party is, and what else it may have an administrator grants by hand. What is
+// left is logging people in.
+func (m *metadata) confine() {
+	only := func(all []string, may ...string) []string {
+		return slices.DeleteFunc(all, func(one string) bool { return !slices.Contains(may, one) })
+	}
+	m.SectorURI, m.Resources, m.DetailTypes, m.Rehearsed, m.CIBADelivery, m.CIBANotification = "", nil, nil, "", "", ""
+	m.Scope = strings.Join(only(strings.Fields(m.Scope), "openid", "profile", "email", "phone", "address", "offline_access"), " ")
+	m.GrantTypes = only(m.GrantTypes, "authorization_code", "refresh_token")
+	var claims []string
+	for _, of := range claimsOf {
+		claims = append(claims, of...)
+	}
+	m.Claims = only(m.Claims, claims...)
 }
 
 func read(raw []byte, usual Profile) (metadata, error) {
@@ -142,6 +163,13 @@ func (m *metadata) defaults(usual Profile) {
 	}
 	if m.AuthMethod == "" {
 		m.AuthMethod = PrivateKeyJWT
+		if m.Profile == OIDC && m.JWKS == nil && m.JWKSURI == "" {
+			m.AuthMethod = SecretBasic // RFC 7591 2, for whoever has no key
+		}
+	}
+	// OpenID Connect Registration 2; profiles with a list of algorithms have no RS256 in it.
+	if m.IDTokenAlg == "" && m.Profile == OIDC && !m.Rehearsed.Includes(FAPI2) {
+		m.IDTokenAlg = "RS256"
 	}
 	if m.ResponseTypes == nil {
 		m.ResponseTypes = []string{"code"}

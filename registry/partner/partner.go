@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -120,7 +121,9 @@ type Purpose struct {
 // Config is what a Directory works with.
 type Config struct {
 	Pool *pgxpool.Pool
-	Now  func() time.Time // nil means time.Now
+	// Fetch reads a sector_identifier_uri; nil: it is believed.
+	Fetch func(ctx context.Context, address string) ([]byte, error)
+	Now   func() time.Time // nil means time.Now
 }
 
 // Directory knows the relying parties.
@@ -152,6 +155,9 @@ type Added struct {
 // Add registers a client by its RFC 7591 metadata with plinth_profile.
 func (d *Directory) Add(ctx context.Context, metadata []byte) (Added, error) {
 	a, err := parse(metadata)
+	if err == nil {
+		err = d.inSector(ctx, metadata, a.Client)
+	}
 	if err != nil {
 		return a, err
 	}
@@ -171,10 +177,34 @@ func (d *Directory) Update(ctx context.Context, id string, metadata []byte) (Cli
 		return old, err
 	}
 	changed, err := reparse(old, metadata)
+	if err == nil {
+		err = d.inSector(ctx, metadata, changed)
+	}
 	if err != nil {
 		return old, err
 	}
 	return changed, d.change(ctx, audit.ClientChanged, id, func(tx pgx.Tx) (bool, error) { return update(ctx, tx, changed, d.Now()) })
+}
+
+// inSector looks whether a sector counts a client among its own: its document must list
+// every redirect_uri (OpenID Connect Registration 5), or anybody could join another's
+// sector and know people by the same names.
+func (d *Directory) inSector(ctx context.Context, raw []byte, c Client) error {
+	var m metadata
+	if d.Fetch == nil || json.Unmarshal(raw, &m) != nil || m.SectorURI == "" {
+		return nil
+	}
+	r := refusing()
+	document, err := d.Fetch(ctx, m.SectorURI)
+	var listed []string
+	if err != nil || json.Unmarshal(document, &listed) != nil {
+		r.unless(false, "sector_identifier_uri", "must lead to a JSON array of redirect URIs that we can read")
+		return r.err()
+	}
+	for _, uri := range c.RedirectURIs {
+		r.unless(slices.Contains(listed, uri), "sector_identifier_uri", "must list every redirect_uri of the client")
+	}
+	return r.err()
 }
 
 // Vouched adds or renews a client that a federation vouches for, until it expires.

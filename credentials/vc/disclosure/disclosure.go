@@ -19,10 +19,15 @@ import (
 	"github.com/plinth-id/plinth/credentials/vc/rdf"
 )
 
-// Sign makes the base proof value of a document (without its proof), for its holder
-// alone. The members that the mandatory JSON pointers name are shown always.
-// proofHash is the hash of what the proof says; sign is the issuer's key (P-256).
-func Sign(doc map[string]any, known jsonld.Contexts, proofHash []byte, mandatory []string, sign func([]byte) ([]byte, error)) (string, error) {
+// Document is what is disclosed in parts, without its proof.
+type Document struct {
+	Members map[string]any
+	Known   jsonld.Contexts
+}
+
+// Sign makes the base proof value of a document, for its holder alone. The members
+// that the mandatory JSON pointers name are shown always. proofHash is the hash of what the proof says; sign is the issuer's key (P-256).
+func Sign(doc Document, proofHash []byte, mandatory []string, sign func([]byte) ([]byte, error)) (string, error) {
 	secret := make([]byte, sha256.Size)
 	if _, err := rand.Read(secret); err != nil {
 		return "", fmt.Errorf("disclosure: %w", err)
@@ -32,7 +37,7 @@ func Sign(doc map[string]any, known jsonld.Contexts, proofHash []byte, mandatory
 	if err != nil {
 		return "", fmt.Errorf("disclosure: %w", err)
 	}
-	whole, err := group(doc, known, secret)
+	whole, err := doc.group(secret)
 	if err != nil {
 		return "", err
 	}
@@ -60,12 +65,12 @@ func Sign(doc map[string]any, known jsonld.Contexts, proofHash []byte, mandatory
 // Derive makes of a document with a base proof what a holder shows: the mandatory
 // members, and those that the JSON pointers name. It gives the document without its
 // proof, and the derived proof value.
-func Derive(doc map[string]any, known jsonld.Contexts, value string, pointers []string) (map[string]any, string, error) {
+func Derive(doc Document, value string, pointers []string) (map[string]any, string, error) {
 	b, err := parseBase(value)
 	if err != nil {
 		return nil, "", err
 	}
-	whole, err := group(doc, known, b.Secret)
+	whole, err := doc.group(b.Secret)
 	if err != nil {
 		return nil, "", err
 	}
@@ -100,7 +105,7 @@ func Derive(doc map[string]any, known jsonld.Contexts, value string, pointers []
 	if err := d.label(shown.quads, whole.labels); err != nil {
 		return nil, "", err
 	}
-	reveal, err := pick(doc, both)
+	reveal, err := pick(doc.Members, both)
 	if err != nil {
 		return nil, "", err
 	}
@@ -128,7 +133,7 @@ func (d derived) label(shown rdf.Dataset, labels map[string]string) error {
 
 // Verify checks a derived proof value against the document that is shown (without
 // its proof). check is the issuer's key.
-func Verify(doc map[string]any, known jsonld.Contexts, proofHash, value []byte, check func(message, signature []byte) error) error {
+func Verify(doc Document, proofHash, value []byte, check func(message, signature []byte) error) error {
 	d, err := parseDerived(value)
 	if err != nil {
 		return err
@@ -137,7 +142,7 @@ func Verify(doc map[string]any, known jsonld.Contexts, proofHash, value []byte, 
 	if err != nil {
 		return err
 	}
-	quads, err := known.Statements(doc)
+	quads, err := doc.Known.Statements(doc.Members)
 	if err != nil {
 		return err
 	}

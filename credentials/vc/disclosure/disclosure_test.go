@@ -71,7 +71,7 @@ func TestW3CVectors(t *testing.T) {
 		load(t, &pointers, dir, file)
 		load(t, &hashes, at, "addHashData.json")
 		load(t, &groups, at, "derivedGroupIndexes.json")
-		whole, err := group(doc, known, secret)
+		whole, err := Document{doc, known}.group(secret)
 		if err != nil || !slices.Equal(whole.lines, lines) {
 			t.Errorf("%s: got %v (%v), want %v", folder, whole.lines, err, lines)
 		}

@@ -32,8 +32,8 @@ type selection struct {
 // of the whole is found again in a part.
 const marker = "urn:bnid:"
 
-func group(doc map[string]any, known jsonld.Contexts, secret []byte) (grouped, error) {
-	marked, quads, err := mark(doc, known)
+func (d Document) group(secret []byte) (grouped, error) {
+	marked, quads, err := mark(d.Members, d.Known)
 	if err != nil {
 		return grouped{}, err
 	}
@@ -45,7 +45,7 @@ func group(doc map[string]any, known jsonld.Contexts, secret []byte) (grouped, e
 	for old, canonical := range c.Labels {
 		labels[old] = hidden(secret, canonical)
 	}
-	return grouped{lines: quads.Lines(labels), labels: labels, marked: marked, known: known}, nil
+	return grouped{lines: quads.Lines(labels), labels: labels, marked: marked, known: d.Known}, nil
 }
 
 // choose finds the statements that JSON pointers name.

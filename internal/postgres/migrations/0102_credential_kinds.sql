@@ -33,3 +33,15 @@ ALTER TABLE credential_issuance ALTER COLUMN issuance SET NOT NULL;
 ALTER TABLE credential_issuance ADD COLUMN version integer NOT NULL DEFAULT 0;
 ALTER TABLE credential_issuance ADD COLUMN suspended text CHECK (suspended IN ('registry', 'officer'));
 CREATE INDEX credential_issuance_issuance ON credential_issuance (issuance);
+
+-- A list that is worked through: each row has one outcome, however often the work is begun again.
+CREATE TABLE credential_errand (
+    run      bytea NOT NULL,
+    row      integer NOT NULL CHECK (row > 0),
+    subject  uuid,
+    outcome  text,
+    begun_at timestamptz NOT NULL,
+    done_at  timestamptz,
+    PRIMARY KEY (run, row),
+    CHECK ((outcome IS NULL) = (done_at IS NULL))
+);
