@@ -47,7 +47,7 @@ fi
 
 {
   printf '{"machine":{"cpu":"%s","cores":%s,"commit":"%s"},\n "repeat":"make bench",\n "rows":[\n' \
-    "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)" "$(nproc)" "$(git rev-parse --short HEAD)"
+    "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)" "$(nproc)" "$(git -C "$work/clone" rev-parse --short HEAD)"
   sed 's/^/  /; $!s/$/,/' "$work/rows"
   printf ' ]}\n'
 } >bench/results.json

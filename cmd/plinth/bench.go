@@ -40,7 +40,7 @@ type result struct {
 	Errors    int     `json:"errors"`
 	CPU       float64 `json:"server_cpu_seconds"`
 	CPUPer    float64 `json:"server_cpu_ms_each"`
-	PerCPU    float64 `json:"per_server_cpu_second"`
+	PerCPU    float64 `json:"per_server_cpu_second,omitempty"`
 	Copies    int     `json:"copies,omitempty"` // that each of them is of; the rest counts requests
 	FirstFail string  `json:"first_error,omitempty"`
 }
