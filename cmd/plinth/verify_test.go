@@ -275,7 +275,7 @@ func TestJourneyOfAQuestionOnTheSameDevice(t *testing.T) {
 	err := chromedp.Run(ctx, chromedp.Navigate(d.url+"/wallet"), visible("welcome"), chromedp.Click(`#make-device`), visible("home"),
 		chromedp.SendKeys(`#link`, offer), chromedp.Click(`#follow button:not(.second)`), visible("offer"), chromedp.SendKeys(`#tx`, txCode), chromedp.Click(`#offer-form button:not(.second)`), chromedp.WaitVisible(`.idcard`),
 		chromedp.Navigate(d.url+"/verify"), chromedp.Click(`button[value=same_device]`), chromedp.WaitVisible(`#asked a.second`), chromedp.Click(`#asked a.second`),
-		visible("ask"), chromedp.Click(`#ask-form button[value=share]`), chromedp.WaitVisible(`.verdict`), shot("verify-same-answered"), chromedp.Text(`main`, &answer), chromedp.Location(&at))
+		visible("ask"), chromedp.Click(`#ask-form button[value=share]`), visible("done"), chromedp.Click(`#done-on`), chromedp.WaitVisible(`a.button[href="/verify"]`), shot("verify-same-answered"), chromedp.Text(`main`, &answer), chromedp.Location(&at))
 	troubled(t, ctx, err)
 	if !strings.Contains(answer, "Sami Samedevice") || !strings.Contains(at, "/verify/ask?response_code=") {
 		t.Errorf("got %q at %s, want the answer", answer, at)
