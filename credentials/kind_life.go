@@ -54,7 +54,7 @@ func (i *Issuer) Rehearse(ctx context.Context, name string, version int, with Re
 		}
 		samples = []scribe.Sample{{Name: "person", Who: who}}
 	}
-	report, err := scribe.Rehearse(ctx, i.ID(), v.Definition, samples)
+	report, err := scribe.Rehearse(ctx, scribe.Stand{Base: i.ID(), Now: i.Now()}, v.Definition, samples)
 	if err != nil {
 		return report, err
 	}

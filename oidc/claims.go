@@ -170,6 +170,15 @@ func (a *asked) ask(c client, w wishes) error {
 		}
 	}
 	a.Verified = wishVerified(w, ceiling)
+	// What is essential, and why it is asked for, the page shows for these as for others.
+	for _, r := range slices.Concat(a.Verified.at(placeUserInfo), a.Verified.at(placeIDToken)) {
+		for name, w := range r.Claims {
+			if err := a.explain(name, w); err != nil {
+				return err
+			}
+		}
+	}
+	slices.Sort(a.Essential)
 	if acr := w.IDToken.Claims["acr"]; acr != nil {
 		for _, value := range acr.values() {
 			if name, ok := value.(string); ok {
@@ -181,6 +190,28 @@ func (a *asked) ask(c client, w wishes) error {
 	if sub := w.IDToken.Claims["sub"]; sub != nil {
 		a.Subject, _ = sub.Value.(string)
 	}
+	return nil
+}
+
+// explain takes what the page says of a claim: that it is essential, and what for.
+func (a *asked) explain(name string, w *wish) error {
+	if w == nil {
+		return nil
+	}
+	if w.Essential {
+		a.Essential = with(a.Essential, name)
+	}
+	n := len(w.Purpose)
+	if n == 0 {
+		return nil
+	}
+	if n < minPurpose || n > maxPurpose {
+		return fosite.ErrInvalidRequest.WithHint("The purpose of a claim has 3 to 300 characters.")
+	}
+	if a.Purposes == nil {
+		a.Purposes = make(map[string]string)
+	}
+	a.Purposes[name] = w.Purpose
 	return nil
 }
 
@@ -197,16 +228,8 @@ func (a *asked) wish(from map[string]*wish, into *[]string, ceiling func(string)
 		if w == nil {
 			continue
 		}
-		if w.Essential {
-			a.Essential = with(a.Essential, name)
-		}
-		if n := len(w.Purpose); n > 0 && (n < minPurpose || n > maxPurpose) {
-			return fosite.ErrInvalidRequest.WithHint("The purpose of a claim has 3 to 300 characters.")
-		} else if n > 0 {
-			if a.Purposes == nil {
-				a.Purposes = make(map[string]string)
-			}
-			a.Purposes[name] = w.Purpose
+		if err := a.explain(name, w); err != nil {
+			return err
 		}
 		if values := w.values(); values != nil {
 			if a.Values == nil {

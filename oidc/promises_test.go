@@ -254,3 +254,16 @@ func TestAFederationGrantsLoginsOnly(t *testing.T) {
 		t.Errorf("got %+v, want logins and nothing else", c)
 	}
 }
+
+// Claims that are wished for with their verification are explained like all others.
+func TestVerifiedClaimsAreExplained(t *testing.T) {
+	w := open(t)
+	query := w.question(w.rp)
+	query.Set("claims", `{"userinfo":{"verified_claims":{"verification":{"trust_framework":null},"claims":{"birthdate":{"essential":true,"purpose":"To know that you are of age"}}}}}`)
+	b := w.browser(t)
+	page := b.toConsent(t, b.get(t, w.asks(query)))
+	before, _, _ := strings.Cut(page.text, "You decide")
+	if !strings.Contains(before, "To know that you are of age") || !strings.Contains(before, "Date of birth") {
+		t.Errorf("got %s, want it among what is needed, with its purpose", page.text)
+	}
+}

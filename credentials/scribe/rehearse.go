@@ -50,17 +50,23 @@ type Artefact struct {
 	Card          int            `json:"card_bytes,omitempty"` // of the printed card, as PDF
 }
 
+// Stand is where and when a rehearsal plays.
+type Stand struct {
+	Base string // address of the issuer
+	Now  time.Time
+}
+
 // Rehearse makes every artefact of a definition for each sample, with keys that are
 // thrown away, and reads it again with our own verifiers. What they do not read as it
 // was meant is a problem.
-func Rehearse(ctx context.Context, base string, d *kind.Definition, samples []Sample) (Report, error) {
+func Rehearse(ctx context.Context, stand Stand, d *kind.Definition, samples []Sample) (Report, error) {
 	r := Report{Kind: d.Name, Artefacts: []Artefact{}, Problems: []string{}}
-	stage, err := newStage(base)
+	stage, err := newStage(stand.Base, stand.Now)
 	if err != nil {
 		return r, err
 	}
 	for _, format := range d.In() {
-		k, err := Configure(base, d, format)
+		k, err := Configure(stand.Base, d, format)
 		if err != nil {
 			r.problem(d.Configuration(format), "", err)
 			continue
@@ -95,7 +101,7 @@ type stage struct {
 	resolve func(context.Context, string) (crypto.PublicKey, error)
 }
 
-func newStage(base string) (*stage, error) {
+func newStage(base string, now time.Time) (*stage, error) {
 	did, err := vc.DIDWeb(base)
 	if err != nil {
 		return nil, err
@@ -110,7 +116,7 @@ func newStage(base string) (*stage, error) {
 			return nil, err
 		}
 	}
-	s := &stage{holder: p[2], now: time.Now().UTC().Truncate(time.Second)}
+	s := &stage{holder: p[2], now: now.UTC().Truncate(time.Second)}
 	from := s.now.Add(-time.Hour)
 	if s.anchor, err = mdoc.NewIACA(mdoc.Root{CommonName: "Rehearsal authority", Country: "XX", Contact: "nobody@example.org", CRL: "https://example.org/crl",
 		From: from, Until: from.AddDate(1, 0, 0)}, p[1]); err != nil {

@@ -3,6 +3,7 @@ package scribe
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/plinth-id/plinth/credentials/kind"
 )
@@ -11,7 +12,7 @@ const base = "https://id.example.org"
 
 func rehearse(t *testing.T, d *kind.Definition) Report {
 	t.Helper()
-	r, err := Rehearse(t.Context(), base, d, Samples(d))
+	r, err := Rehearse(t.Context(), Stand{base, time.Now()}, d, Samples(d))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package scribe
 
 import (
 	"testing"
+	"time"
 
 	"github.com/plinth-id/plinth/credentials/kind"
 )
@@ -25,7 +26,7 @@ func TestDraftsOfTheShapeAreRechecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stage, err := newStage(base)
+	stage, err := newStage(base, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

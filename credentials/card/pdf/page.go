@@ -25,6 +25,8 @@ type Page struct {
 type picture struct {
 	number int
 	jpeg   jpegFile
+	bits   []byte // in its place: one bit a point, side by side
+	side   int
 }
 
 // Page begins one.
@@ -91,21 +93,29 @@ func (p *Page) beginFigure(f Figure) {
 		decimal(left), decimal(foot), decimal(left+f.Width*perMillimetre), decimal(foot+f.Height*perMillimetre)))
 }
 
-// Modules fills the runs of dark modules of a code of so many modules.
+// perModule is how many points of its picture a module of a code is wide: readers of
+// documents take pictures out and look for codes in them.
+const perModule = 4
+
+// Modules draws a code of so many modules from the runs of its dark ones, as a picture
+// of one bit a point: sharp at any size, and found by whoever reads the file.
 func (p *Page) Modules(f Figure, modules int, runs func(visit func(x, y, width int))) {
-	p.beginFigure(f)
-	scale := f.Width / float64(modules)
-	p.fill(Colour{})
-	p.put("q %s 0 0 %s %s %s cm\n", decimal(scale), decimal(scale), decimal(f.X), decimal(f.Y))
-	b := p.content.AvailableBuffer()
+	row := (modules*perModule + 7) / 8
+	bits := bytes.Repeat([]byte{0xff}, row*modules*perModule)
 	runs(func(x, y, width int) {
-		b = append(strconv.AppendInt(b, int64(x), 10), ' ')
-		b = append(strconv.AppendInt(b, int64(y), 10), ' ')
-		b = append(strconv.AppendInt(b, int64(width), 10), " 1 re\n"...)
+		first := bits[y*perModule*row:][:row]
+		for at := x * perModule; at < (x+width)*perModule; at++ {
+			first[at/8] &^= 0x80 >> (at % 8)
+		}
 	})
-	p.content.Write(b)
-	p.put("f Q\n")
-	p.end()
+	for y := range modules * perModule {
+		if y%perModule != 0 {
+			copy(bits[y*row:][:row], bits[(y-1)*row:])
+		}
+	}
+	n := p.document.number()
+	p.pending = append(p.pending, picture{number: n, bits: bits, side: modules * perModule})
+	p.Picture(f, n)
 }
 
 // Glyph is one glyph of a font, where shaping has put it: in units of the font, from
@@ -203,7 +213,7 @@ func (p *Page) JPEG(f Figure, file []byte) error {
 		return err
 	}
 	n := p.document.number()
-	p.pending = append(p.pending, picture{n, bare})
+	p.pending = append(p.pending, picture{number: n, jpeg: bare})
 	p.Picture(f, n)
 	return nil
 }
@@ -229,6 +239,10 @@ func (p *Page) Close() {
 		pictures = fmt.Appendf(pictures, "/I%d %d 0 R ", n, n)
 	}
 	for _, picture := range p.pending {
+		if picture.bits != nil {
+			d.stream(picture.number, fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d /BitsPerComponent 1 /ColorSpace /DeviceGray", picture.side, picture.side), picture.bits, false)
+			continue
+		}
 		d.writeJPEG(picture.number, picture.jpeg)
 	}
 	content := d.number()

@@ -57,10 +57,11 @@ func (d *Document) verify(o VerifyOptions) (Verified, error) {
 // checkTimes comes last: that a document is out of date says something only when the
 // document is one.
 func (d *Document) checkTimes(chain []*x509.Certificate, o VerifyOptions) error {
-	now := time.Now()
-	if o.Now != nil {
-		now = o.Now()
+	clock := o.Now
+	if clock == nil {
+		clock = time.Now
 	}
+	now := clock()
 	if err := inTime(now, d.ValidFrom, d.ValidUntil); err != nil {
 		return err
 	}

@@ -190,10 +190,11 @@ type unread struct {
 // verify is what both forms have in common. The list is unfolded when it is known to be
 // signed, so that strangers cannot make us work.
 func (o Options) verify(ctx context.Context, h jws.Header, u unread, times jws.Times, signature func(crypto.PublicKey) error) (Verified, error) {
-	now := time.Now()
-	if o.Now != nil {
-		now = o.Now()
+	clock := o.Now
+	if clock == nil {
+		clock = time.Now
 	}
+	now := clock()
 	claimed := u.Issuer
 	if claimed == "" {
 		claimed = o.Issuer
