@@ -1,8 +1,10 @@
 package oidc
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -79,6 +81,31 @@ func (p *Provider) tellCredential(c *gin.Context, here stay, news Signal) error 
 	return postgres.InTx(c, p.Pool, func(tx pgx.Tx) error {
 		news.Person, news.Clients, news.Session = s.Person, s.Clients, here.id
 		return p.Emit(c, tx, news)
+	})
+}
+
+// walletBound tells the parties at which a person is logged in that a wallet was bound,
+// which happens outside of any session.
+func (p *Provider) walletBound(ctx context.Context, person uuid.UUID) error {
+	if p.Emit == nil {
+		return nil
+	}
+	return postgres.InTx(ctx, p.Pool, func(tx pgx.Tx) error {
+		all, err := sessionsOf(ctx, tx, person, p.Now())
+		if err != nil {
+			return fmt.Errorf("listing sessions: %w", err)
+		}
+		for _, id := range all {
+			s, err := liveSession(ctx, tx, id, p.Now())
+			if err != nil {
+				return fmt.Errorf("looking up a session: %w", err)
+			}
+			news := Signal{Kind: CredentialChange, Person: person, Clients: s.Clients, Session: id.String(), Reason: string(auth.ByWallet), Change: "create"}
+			if err := p.Emit(ctx, tx, news); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -44,9 +44,19 @@ func (w *Wallet) BeginBinding(ctx context.Context, server, number string) (Bindi
 	return b, w.postJSON(ctx, at.String(), "", map[string]string{"individual_id": number}, &b)
 }
 
+// Owner is what the owner gives of themselves to have a key bound: the code, and one thing
+// more where the provider knows more of them than a telephone.
+type Owner struct {
+	Number   string `json:"individual_id"`
+	Code     string `json:"otp"`
+	PIN      string `json:"pin,omitempty"`
+	Password string `json:"password,omitempty"`
+	Finger   []byte `json:"finger,omitempty"` // image
+}
+
 // Bind makes a key for logins at a provider, and keeps it once the provider has
 // bound it to the owner.
-func (w *Wallet) Bind(ctx context.Context, b Binding, number, code, name string) error {
+func (w *Wallet) Bind(ctx context.Context, b Binding, owner Owner, name string) error {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("making a key: %w", err)
@@ -62,7 +72,13 @@ func (w *Wallet) Bind(ctx context.Context, b Binding, number, code, name string)
 	var bound struct {
 		ID string `json:"kid"`
 	}
-	if err := w.postJSON(ctx, b.Server+linkPath+"/binding", "", map[string]string{"individual_id": number, "transaction_id": b.Transaction, "otp": code, "name": name, "key_proof": proof}, &bound); err != nil {
+	asked := struct {
+		Owner
+		Transaction string `json:"transaction_id"`
+		Name        string `json:"name"`
+		Proof       string `json:"key_proof"`
+	}{owner, b.Transaction, name, proof}
+	if err := w.postJSON(ctx, b.Server+linkPath+"/binding", "", asked, &bound); err != nil {
 		return err
 	}
 	encoded, err := x509.MarshalPKCS8PrivateKey(private)

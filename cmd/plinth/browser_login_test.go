@@ -89,7 +89,9 @@ func TestJourneyOfALoginWithAWallet(t *testing.T) {
 	must(t, err)
 	binding, err := w.BeginBinding(t.Context(), d.url, who.UIN)
 	must(t, err)
-	must(t, w.Bind(t.Context(), binding, who.UIN, "111111", "A phone"))
+	picture, err := os.ReadFile(who.Finger) // somebody who was enrolled with fingers shows one
+	must(t, err)
+	must(t, w.Bind(t.Context(), binding, wallet.Owner{Number: who.UIN, Code: "111111", Finger: picture}, "A phone"))
 	var profile string
 	err = chromedp.Run(chromium(t),
 		chromedp.Navigate(d.url+"/demo/portal"), chromedp.Click(`main form button`),
