@@ -36,7 +36,7 @@ func (p *Provider) changing(how string, do func(*gin.Context, stay) (kind auth.M
 		}
 		kind, err := do(c, here)
 		if err != nil {
-			return p.orAgain(c, err)
+			return p.orAgain(c, here, err)
 		}
 		if p.Emit != nil {
 			if err := p.tellCredential(c, here, Signal{Kind: CredentialChange, Reason: string(kind), Change: how}); err != nil {
@@ -48,24 +48,26 @@ func (p *Provider) changing(how string, do func(*gin.Context, stay) (kind auth.M
 	}
 }
 
-// orAgain leads somebody whose login does not suffice to a new one.
-func (p *Provider) orAgain(c *gin.Context, err error) error {
+// orAgain leads somebody whose login does not suffice to a new one, or to the one thing
+// more that is missing.
+func (p *Provider) orAgain(c *gin.Context, here stay, err error) error {
 	switch fault.Of(err).Code {
 	case "no-proof":
-		return p.homeAgain(c, nil)
+		return p.homeAgain(c, stay{}, nil)
 	case "proof-too-weak":
-		return p.homeAgain(c, []string{auth.ACRSubstantial})
+		return p.homeAgain(c, here, []string{auth.ACRSubstantial})
 	}
 	return err
 }
 
-// homeAgain has somebody log in for their own page, once more or for the first time.
-func (p *Provider) homeAgain(c *gin.Context, classes []string) error {
+// homeAgain has somebody log in for their own page, for the first time or with more than
+// they have shown.
+func (p *Provider) homeAgain(c *gin.Context, here stay, classes []string) error {
 	raw, err := json.Marshal(asked{Client: accountClient, Redirect: p.at(accountPath), ACR: classes})
 	if err != nil {
 		return err
 	}
-	return p.flow.Begin(c, login.Visit{ID: uuid.NewString(), Request: raw}, login.Start{})
+	return p.flow.Begin(c, login.Visit{ID: uuid.NewString(), Request: raw, Session: here.id}, login.Start{Proof: here.proof})
 }
 
 // tellCredential tells the parties of this session that a way to log in changed.
@@ -112,7 +114,7 @@ func (p *Provider) walletBound(ctx context.Context, person uuid.UUID) error {
 func (p *Provider) newPasskey(c *gin.Context, here stay) error {
 	options, state, err := p.Desk.BeginPasskey(c, here.proof)
 	if err != nil {
-		return p.orAgain(c, err)
+		return p.orAgain(c, here, err)
 	}
 	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.NewPasskey{Options: string(options), State: base64.RawURLEncoding.EncodeToString(state)})
 }

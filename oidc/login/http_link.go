@@ -16,7 +16,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/plinth-id/plinth/biometrics"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/registry/auth"
@@ -265,7 +264,7 @@ func (f *Flow) bindingCode(c *gin.Context) error {
 func (f *Flow) askWork(c *gin.Context) error {
 	c.Header("Cache-Control", "no-store")
 	c.Header("Content-Type", "application/problem+json")
-	c.JSON(http.StatusTooManyRequests, map[string]any{"type": "urn:plinth:problem:" + auth.WorkNeeded, "title": "Work is needed", "status": http.StatusTooManyRequests,
+	c.JSON(http.StatusTooManyRequests, map[string]any{"type": f.Public.JoinPath("problems", auth.WorkNeeded).String(), "title": http.StatusText(http.StatusTooManyRequests), "status": http.StatusTooManyRequests,
 		"detail": "There were many tries. Find the number whose hash after the salt is the challenge, and send it as work.", "work": f.Desk.AskWork()})
 	return nil
 }
@@ -297,15 +296,15 @@ type bindingSaid struct {
 // bindingSent asks to bind a key, by the code and, for who has more than a telephone, by
 // one thing more.
 type bindingSent struct {
-	Identifier  string              `json:"individual_id"`
-	Transaction string              `json:"transaction_id"`
-	Code        string              `json:"otp"`
-	Name        string              `json:"name"`
-	Proof       string              `json:"key_proof"` // JWS with the public key in its jwk header
-	PIN         string              `json:"pin"`
-	Password    string              `json:"password"`
-	Finger      []byte              `json:"finger"` // image, in base64
-	Position    biometrics.Position `json:"position"`
+	Identifier  string `json:"individual_id"`
+	Transaction string `json:"transaction_id"`
+	Code        string `json:"otp"`
+	Name        string `json:"name"`
+	Proof       string `json:"key_proof"` // JWS with the public key in its jwk header
+	PIN         string `json:"pin"`
+	Password    string `json:"password"`
+	Finger      []byte `json:"finger"` // image, in base64
+	Position    string `json:"position"`
 }
 
 // binding lets the key of a wallet log its person in from now on.
@@ -344,7 +343,12 @@ func (f *Flow) bindingProof(c *gin.Context, sent bindingSent) (auth.Proof, error
 	if err != nil || sent.PIN == "" && sent.Password == "" && len(sent.Finger) == 0 {
 		return proof, err
 	}
-	more.PIN, more.Password, more.Finger, more.Position = tidy(sent.PIN), sent.Password, sent.Finger, sent.Position
+	more.PIN, more.Password, more.Finger = tidy(sent.PIN), sent.Password, sent.Finger
+	for _, a := range positions[auth.ByFinger] {
+		if string(a.Position) == sent.Position {
+			more.Position = a.Position
+		}
+	}
 	second, err := f.Desk.Verify(c, more)
 	if err != nil {
 		return auth.Proof{}, err
