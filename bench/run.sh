@@ -32,17 +32,22 @@ build_and_start() { GOCACHE="$work/cache" make -s -C "$work/clone" build >&2 && 
 git clone -q . "$work/clone"
 started cold build_and_start
 started second "$work/clone/plinth" demo --data "$work/demo"
-for what in enrol login issue; do
+for what in enrol login; do
   "$work/clone/plinth" bench "$what" >>"$work/rows"
 done
+"$work/clone/plinth" bench issue --duration 6s >>"$work/rows"
+"$work/clone/plinth" bench verify --sample "$work/sample.json" >>"$work/rows"
+# What our drawing of codes is compared with, by the library that only tests import.
+(cd "$work/clone" && go test -run '^$' -bench 'Benchmark(Other)?PNG512$' -benchtime 2s ./credentials/qr) |
+  awk '/^Benchmark/ { printf "{\"what\":\"QR code drawn, version 19, %s\",\"per_cpu_second\":%.0f}\n", $1 ~ /Other/ ? "skip2/go-qrcode" : "ours beside it", $(NF - 1) }' >>"$work/rows"
 "$work/clone/plinth" bench oidc | sed 's/^\[//; s/\]$//; s/},{/}\n{/g' >>"$work/rows" # a row a line
-if command -v node >/dev/null; then # a peer beside it, in memory
-  (cd bench/peers && npm install --no-fund --no-audit --no-package-lock --loglevel=error >&2 && node load.mjs 10 4) >>"$work/rows"
+if command -v node >/dev/null; then # peers beside it, in memory
+  (cd bench/peers && npm install --no-fund --no-audit --no-package-lock --loglevel=error >&2 && node load.mjs 10 4 && node credentials.mjs "$work/sample.json") >>"$work/rows"
 fi
 
 {
   printf '{"machine":{"cpu":"%s","cores":%s,"commit":"%s"},\n "repeat":"make bench",\n "rows":[\n' \
-    "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)" "$(nproc)" "$(git rev-parse --short HEAD)"
+    "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)" "$(nproc)" "$(git -C "$work/clone" rev-parse --short HEAD)"
   sed 's/^/  /; $!s/$/,/' "$work/rows"
   printf ' ]}\n'
 } >bench/results.json

@@ -90,7 +90,11 @@ func (i *Issuer) deferIt(ctx context.Context, g auth.Grant, o order, draft13 boo
 		if !active {
 			return errDenied
 		}
-		if err := i.spendNonces(ctx, tx, o.nonces); err != nil {
+		var b pgx.Batch
+		if err := i.spendNonces(&b, o.nonces); err != nil {
+			return err
+		}
+		if err := sent(ctx, tx, &b, "spending the nonces of a deferred request"); err != nil {
 			return err
 		}
 		if err := insertDeferred(ctx, tx, row); err != nil {

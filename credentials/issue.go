@@ -3,6 +3,7 @@ package credentials
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -132,12 +133,12 @@ func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, all []artefact,
 			return err
 		}
 	}
-	if err := i.spendNonces(ctx, tx, o.nonces); err != nil {
+	// What follows goes out at once: one way to the database and back.
+	var b pgx.Batch
+	if err := i.spendNonces(&b, o.nonces); err != nil {
 		return err
 	}
-	if err := i.count(ctx, tx, o, len(all)); err != nil {
-		return err
-	}
+	i.count(&b, o, len(all))
 	rows := issuanceRows{Issuance: issued.Issuance, PersonLookup: i.personLookup(o.person), Notification: hashed(issued.Notification), Intended: i.Now()}
 	for _, a := range all {
 		sealed, err := i.Ring.Seal(keys.Identity, o.person[:], a.ID[:])
@@ -146,9 +147,7 @@ func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, all []artefact,
 		}
 		rows.add(a, sealed)
 	}
-	if err := insertIssuances(ctx, tx, rows); err != nil {
-		return err
-	}
+	queueIssuances(&b, rows)
 	details := map[string]string{"configuration": o.kind.ID}
 	for _, k := range o.also {
 		details["configuration"] += " " + k.ID
@@ -157,23 +156,29 @@ func (i *Issuer) intend(ctx context.Context, tx pgx.Tx, o order, all []artefact,
 		details["copies"] = strconv.Itoa(len(o.keys))
 	}
 	maps.Copy(details, o.details)
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIntended, Person: o.person, Actor: o.actor, Subject: issued.Issuance.String(), Details: details})
-}
-
-// count keeps a stolen token from being worth any number of credentials.
-func (i *Issuer) count(ctx context.Context, tx pgx.Tx, o order, copies int) error {
-	if !o.counted || o.kind.Daily == 0 {
-		return nil
-	}
-	used, err := useQuota(ctx, tx, quotaRow{Person: i.personLookup(o.person), Configuration: o.kind.ID, Day: i.Now().UTC(), Copies: copies})
+	err = audit.Queue(&b, audit.Entry{Event: audit.CredentialIntended, Person: o.person, Actor: o.actor, Subject: issued.Issuance.String(), Details: details})
 	if err != nil {
 		return err
 	}
-	if used > o.kind.Daily {
-		return errQuota
+	return sent(ctx, tx, &b, "recording the intent to issue "+issued.Issuance.String())
+}
+
+// sent sends a batch of statements, and fails with the first of them.
+func sent(ctx context.Context, tx pgx.Tx, b *pgx.Batch, doing string) error {
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
 }
+
+// count keeps a stolen token from being worth any number of credentials.
+func (i *Issuer) count(b *pgx.Batch, o order, copies int) {
+	if o.counted && o.kind.Daily > 0 {
+		queueQuota(b, quotaRow{Person: i.personLookup(o.person), Configuration: o.kind.ID, Day: i.Now().UTC(), Copies: copies}, o.kind.Daily)
+	}
+}
+
+var errRecorded = fault.New(fault.Conflict, "This credential was recorded as issued already.")
 
 // record writes down what was signed, and ends the deferral that waited for it.
 func (i *Issuer) record(ctx context.Context, tx pgx.Tx, o order, issued Issued) error {
@@ -191,14 +196,13 @@ func (i *Issuer) record(ctx context.Context, tx pgx.Tx, o order, issued Issued) 
 		sum := sha256.Sum256(document)
 		digests[n] = sum[:]
 	}
-	moved, err := markIssued(ctx, tx, issued.IDs, digests, i.Now())
+	var b pgx.Batch
+	queueIssued(&b, issued.IDs, digests, i.Now())
+	err := audit.Queue(&b, audit.Entry{Event: audit.CredentialIssued, Person: o.person, Actor: o.actor, Subject: issued.Issuance.String()})
 	if err != nil {
 		return err
 	}
-	if !moved {
-		return fault.New(fault.Conflict, "This credential was recorded as issued already.")
-	}
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.CredentialIssued, Person: o.person, Actor: o.actor, Subject: issued.Issuance.String()})
+	return sent(ctx, tx, &b, "recording that "+issued.Issuance.String()+" was issued")
 }
 
 const personKind = "credential person"

@@ -1,7 +1,6 @@
 package credentials
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -59,7 +58,7 @@ func (i *Issuer) checkNonce(nonce string) (time.Time, error) {
 }
 
 // spendNonces takes the nonces of a request out of use, once: all or none.
-func (i *Issuer) spendNonces(ctx context.Context, tx pgx.Tx, nonces []string) error {
+func (i *Issuer) spendNonces(b *pgx.Batch, nonces []string) error {
 	// In one order always, so that two requests with the same nonces cannot wait for each other.
 	for _, nonce := range slices.Sorted(slices.Values(nonces)) {
 		expires, err := i.checkNonce(nonce)
@@ -67,13 +66,7 @@ func (i *Issuer) spendNonces(ctx context.Context, tx pgx.Tx, nonces []string) er
 			return err
 		}
 		hash := sha256.Sum256([]byte(nonce))
-		first, err := spendNonce(ctx, tx, hash[:], expires)
-		if err != nil {
-			return err
-		}
-		if !first {
-			return invalidNonce
-		}
+		queueNonce(b, hash[:], expires)
 	}
 	return nil
 }

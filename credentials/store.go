@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/plinth-id/plinth/internal/postgres"
 )
 
@@ -72,12 +74,14 @@ func spendOffer(ctx context.Context, db postgres.DB, offer uuid.UUID, now time.T
 	return tag.RowsAffected() == 1, nil
 }
 
-func spendNonce(ctx context.Context, db postgres.DB, hash []byte, expires time.Time) (bool, error) {
-	tag, err := db.Exec(ctx, `INSERT INTO credential_nonce (hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hash, expires)
-	if err != nil {
-		return false, fmt.Errorf("spending a nonce: %w", err)
-	}
-	return tag.RowsAffected() == 1, nil
+// queueNonce spends a nonce; invalidNonce when it was spent before.
+func queueNonce(b *pgx.Batch, hash []byte, expires time.Time) {
+	b.Queue(`INSERT INTO credential_nonce (hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hash, expires).Exec(func(done pgconn.CommandTag) error {
+		if done.RowsAffected() != 1 {
+			return invalidNonce
+		}
+		return nil
+	})
 }
 
 // sweepNonces forgets the nonces that have expired anyway.
@@ -120,25 +124,22 @@ func (r *issuanceRows) add(a artefact, sealed []byte) {
 	r.List, r.Index, r.Expires = append(r.List, a.Entry.List), append(r.Index, int32(a.Entry.Index)), append(r.Expires, a.Until)
 }
 
-func insertIssuances(ctx context.Context, db postgres.DB, r issuanceRows) error {
-	_, err := db.Exec(ctx, `INSERT INTO credential_issuance (issuance, state, person_lookup, notification, intended_at,
+func queueIssuances(b *pgx.Batch, r issuanceRows) {
+	b.Queue(`INSERT INTO credential_issuance (issuance, state, person_lookup, notification, intended_at,
 			id, configuration, version, person_sealed, holder, status_list, status_index, expires_at)
 		SELECT $1, 'intended', $2, $3, $4, * FROM unnest($5::uuid[], $6::text[], $7::int[], $8::bytea[], $9::bytea[], $10::bigint[], $11::int[], $12::timestamptz[])`,
 		r.Issuance, r.PersonLookup, r.Notification, r.Intended, r.ID, r.Configuration, r.Version, r.PersonSealed, r.Holder, r.List, r.Index, r.Expires)
-	if err != nil {
-		return fmt.Errorf("recording the intent to issue %s: %w", r.Issuance, err)
-	}
-	return nil
 }
 
-// markIssued records what was signed; false when any of it was recorded before.
-func markIssued(ctx context.Context, db postgres.DB, ids []uuid.UUID, digests [][]byte, now time.Time) (bool, error) {
-	tag, err := db.Exec(ctx, `UPDATE credential_issuance c SET state = 'issued', digest = d.digest, issued_at = $3
-		FROM unnest($1::uuid[], $2::bytea[]) AS d (id, digest) WHERE c.id = d.id AND c.state = 'intended'`, ids, digests, now)
-	if err != nil {
-		return false, fmt.Errorf("recording that %s was issued: %w", ids[0], err)
-	}
-	return tag.RowsAffected() == int64(len(ids)), nil
+// queueIssued records what was signed; a conflict when any of it was recorded before.
+func queueIssued(b *pgx.Batch, ids []uuid.UUID, digests [][]byte, now time.Time) {
+	b.Queue(`UPDATE credential_issuance c SET state = 'issued', digest = d.digest, issued_at = $3
+		FROM unnest($1::uuid[], $2::bytea[]) AS d (id, digest) WHERE c.id = d.id AND c.state = 'intended'`, ids, digests, now).Exec(func(done pgconn.CommandTag) error {
+		if done.RowsAffected() != int64(len(ids)) {
+			return errRecorded
+		}
+		return nil
+	})
 }
 
 // personOf is the lookup value of the person whom an issuance is about;

@@ -78,14 +78,19 @@ type quotaRow struct {
 	Copies        int
 }
 
-// useQuota counts copies, and says how many it are now on that day.
-func useQuota(ctx context.Context, db postgres.DB, r quotaRow) (used int, err error) {
-	err = db.QueryRow(ctx, `INSERT INTO credential_quota AS q (person_lookup, configuration, day, used) VALUES ($1, $2, $3::date, $4)
-		ON CONFLICT (person_lookup, configuration, day) DO UPDATE SET used = q.used + $4 RETURNING used`, r.Person, r.Configuration, r.Day, r.Copies).Scan(&used)
-	if err != nil {
-		return 0, fmt.Errorf("counting copies: %w", err)
-	}
-	return used, nil
+// queueQuota counts copies; errQuota when they are more on that day than there are.
+func queueQuota(b *pgx.Batch, r quotaRow, most int) {
+	b.Queue(`INSERT INTO credential_quota AS q (person_lookup, configuration, day, used) VALUES ($1, $2, $3::date, $4)
+		ON CONFLICT (person_lookup, configuration, day) DO UPDATE SET used = q.used + $4 RETURNING used`, r.Person, r.Configuration, r.Day, r.Copies).QueryRow(func(row pgx.Row) error {
+		var used int
+		if err := row.Scan(&used); err != nil {
+			return err
+		}
+		if used > most {
+			return errQuota
+		}
+		return nil
+	})
 }
 
 // sweepQuota forgets the days before yesterday.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Independent clients against a running demo: openid-client logs in, Digital
-# Bazaar's libraries verify a credential, and refuse a changed one.
+# Independent clients against a running demo: openid-client logs in, @openid4vc is a
+# wallet and a verifier, Digital Bazaar's libraries verify a credential and refuse a
+# changed one, zxing and PixelPass read our codes.
 set -eu
 cd "$(dirname "$0")"
 work="$(mktemp -d)"
@@ -17,7 +18,7 @@ until grep -q 'Plinth is ready' "$work/out"; do
   sleep 0.1
 done
 
-say() { printf '%-28s' "$1"; }
+say() { printf '%-30s' "$1"; }
 say 'openid-client logs in'
 node login.mjs "$PLINTH_DATA/demo.json"
 say '… by FAPI 2.0, both profiles'
@@ -46,12 +47,25 @@ say '… and refuses a changed one'
 sed 's/"birthDate":"19/"birthDate":"18/' "$work/vc.json" >"$work/changed.json"
 cmp -s "$work/vc.json" "$work/changed.json" && { echo 'nothing was changed' >&2; exit 3; }
 if node vc-verify.mjs "$work/changed.json" "$work/world.json"; then exit 1; fi
-say '@sd-jwt/sd-jwt-vc, both ways'
-(here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc/sdjwt)
 say '@openid4vc fetches'
 node vci.mjs "$PLINTH_DATA/demo.json" ../../plinth "$work/fetched.json"
 say '… @digitalbazaar/vc verifies'
 node vc-verify.mjs "$work/fetched.json" "$work/world.json"
+say '@owf/mdoc checks a document'
+../../plinth issue --uin "$uin" --format mso_mdoc -o "$work/card.mdoc" >"$work/made"
+node -e '
+  const [url, card, text, root] = process.argv.slice(1), fs = require("fs");
+  fs.writeFileSync(text, fs.readFileSync(card).toString("base64url"));
+  fetch(url + "/.well-known/plinth-trust.json").then(answer => answer.json()).then(({issuers: [{x509: [anchor]}]}) =>
+    fs.writeFileSync(root, `-----BEGIN CERTIFICATE-----\n${anchor.match(/.{1,64}/g).join("\n")}\n-----END CERTIFICATE-----\n`));
+' "$PLINTH_URL" "$work/card.mdoc" "$work/card.txt" "$work/root.pem"
+node mdoc.mjs "$work/card.txt" "$work/root.pem"
+say '@openid4vc shows, and asks'
+node vp.mjs "$PLINTH_DATA/demo.json" ../../plinth
+say '@sd-jwt reads the status list'
+node status.mjs "$PLINTH_DATA/demo.json" ../../plinth
+say 'zxing and PixelPass read QR'
+node qr.mjs "$PLINTH_DATA/demo.json" ../../plinth
 say '@digitalbazaar suites, both ways'
 (here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc)
 say 'SBI by a client of its own'

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/plinth-id/plinth/internal/postgres"
 )
@@ -105,20 +106,34 @@ type Entry struct {
 
 // Append records an entry in the transaction that it tells of.
 func Append(ctx context.Context, tx postgres.DB, e Entry) error {
-	if e.Actor == "" {
-		e.Actor = "system"
+	details, err := e.written()
+	if err == nil {
+		err = insert(ctx, tx, e, details)
 	}
-	details := []byte("{}")
-	if len(e.Details) > 0 {
-		var err error
-		if details, err = json.Marshal(e.Details); err != nil { // keys come out sorted
-			return fmt.Errorf("recording %s: %w", e.Event, err)
-		}
-	}
-	if err := insert(ctx, tx, e, string(details)); err != nil {
+	if err != nil {
 		return fmt.Errorf("recording %s: %w", e.Event, err)
 	}
 	return nil
+}
+
+// Queue is Append by a batch of statements, which is sent in the transaction that the
+// entry tells of.
+func Queue(b *pgx.Batch, e Entry) error {
+	details, err := e.written()
+	if err != nil {
+		return fmt.Errorf("recording %s: %w", e.Event, err)
+	}
+	b.Queue(insertEntry, values(e, details)...)
+	return nil
+}
+
+// written are the details as they are kept.
+func (e Entry) written() (string, error) {
+	if len(e.Details) == 0 {
+		return "{}", nil
+	}
+	details, err := json.Marshal(e.Details) // keys come out sorted
+	return string(details), err
 }
 
 // record is an entry as it stands in the table.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,15 +14,22 @@ import (
 	"github.com/plinth-id/plinth/internal/postgres"
 )
 
-func insert(ctx context.Context, db postgres.DB, e Entry, details string) error {
+const insertEntry = `WITH written AS (
+		INSERT INTO audit_entry (id, event, person, actor, subject, details, at)
+		VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) RETURNING id)
+	INSERT INTO audit_pending (entry) SELECT id FROM written`
+
+// values are what insertEntry writes.
+func values(e Entry, details string) []any {
 	var person *uuid.UUID
 	if e.Person != uuid.Nil {
 		person = &e.Person
 	}
-	_, err := db.Exec(ctx, `WITH written AS (
-			INSERT INTO audit_entry (id, event, person, actor, subject, details, at)
-			VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) RETURNING id)
-		INSERT INTO audit_pending (entry) SELECT id FROM written`, uuid.New(), e.Event, person, e.Actor, e.Subject, details)
+	return []any{uuid.New(), e.Event, person, cmp.Or(e.Actor, "system"), e.Subject, details}
+}
+
+func insert(ctx context.Context, db postgres.DB, e Entry, details string) error {
+	_, err := db.Exec(ctx, insertEntry, values(e, details)...)
 	return err
 }
 

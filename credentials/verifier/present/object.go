@@ -128,7 +128,9 @@ func (k *Counter) object(a asked, walletNonce string) (string, error) {
 		return "", err
 	}
 	now := k.Now()
-	claims["client_id"], claims["iss"], claims["aud"] = a.ClientID, a.ClientID, selfIssued
+	// No iss, which would say nothing (section 5): wallets that look at it want the DID
+	// there that the key is of, without the prefix.
+	claims["client_id"], claims["aud"] = a.ClientID, selfIssued
 	claims["iat"], claims["exp"] = now.Unix(), a.Expires.Unix()
 	if walletNonce != "" {
 		claims["wallet_nonce"] = walletNonce

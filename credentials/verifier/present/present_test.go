@@ -54,7 +54,7 @@ func TestRequestObjectSaysWhoAsks(t *testing.T) {
 	} {
 		r := w.ask(t, map[string]any{"preset": "name", "client_id_prefix": prefix})
 		header, claims := w.object(t, r, nil)
-		if header["typ"] != "oauth-authz-req+jwt" || header[c.header] == nil || claims["client_id"] != c.id || claims["aud"] != "https://self-issued.me/v2" ||
+		if header["typ"] != "oauth-authz-req+jwt" || header[c.header] == nil || claims["client_id"] != c.id || claims["iss"] != nil || claims["aud"] != "https://self-issued.me/v2" ||
 			claims["response_type"] != "vp_token" || claims["redirect_uri"] != nil || len(claims["nonce"].(string)) < 22 || len(claims["state"].(string)) < 22 {
 			t.Errorf("%s: got %v %v", prefix, header, claims)
 		}
