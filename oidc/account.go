@@ -59,7 +59,7 @@ func (p *Provider) atHome(show func(*gin.Context, stay) error) func(*gin.Context
 			c.Redirect(http.StatusSeeOther, accountPath)
 			return nil
 		}
-		return p.homeAgain(c, nil)
+		return p.homeAgain(c, stay{}, nil)
 	}
 }
 

@@ -1,8 +1,10 @@
 package oidc
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -34,7 +36,7 @@ func (p *Provider) changing(how string, do func(*gin.Context, stay) (kind auth.M
 		}
 		kind, err := do(c, here)
 		if err != nil {
-			return p.orAgain(c, err)
+			return p.orAgain(c, here, err)
 		}
 		if p.Emit != nil {
 			if err := p.tellCredential(c, here, Signal{Kind: CredentialChange, Reason: string(kind), Change: how}); err != nil {
@@ -46,24 +48,26 @@ func (p *Provider) changing(how string, do func(*gin.Context, stay) (kind auth.M
 	}
 }
 
-// orAgain leads somebody whose login does not suffice to a new one.
-func (p *Provider) orAgain(c *gin.Context, err error) error {
+// orAgain leads somebody whose login does not suffice to a new one, or to the one thing
+// more that is missing.
+func (p *Provider) orAgain(c *gin.Context, here stay, err error) error {
 	switch fault.Of(err).Code {
 	case "no-proof":
-		return p.homeAgain(c, nil)
+		return p.homeAgain(c, stay{}, nil)
 	case "proof-too-weak":
-		return p.homeAgain(c, []string{auth.ACRSubstantial})
+		return p.homeAgain(c, here, []string{auth.ACRSubstantial})
 	}
 	return err
 }
 
-// homeAgain has somebody log in for their own page, once more or for the first time.
-func (p *Provider) homeAgain(c *gin.Context, classes []string) error {
+// homeAgain has somebody log in for their own page, for the first time or with more than
+// they have shown.
+func (p *Provider) homeAgain(c *gin.Context, here stay, classes []string) error {
 	raw, err := json.Marshal(asked{Client: accountClient, Redirect: p.at(accountPath), ACR: classes})
 	if err != nil {
 		return err
 	}
-	return p.flow.Begin(c, login.Visit{ID: uuid.NewString(), Request: raw}, login.Start{})
+	return p.flow.Begin(c, login.Visit{ID: uuid.NewString(), Request: raw, Session: here.id}, login.Start{Proof: here.proof})
 }
 
 // tellCredential tells the parties of this session that a way to log in changed.
@@ -82,10 +86,35 @@ func (p *Provider) tellCredential(c *gin.Context, here stay, news Signal) error 
 	})
 }
 
+// walletBound tells the parties at which a person is logged in that a wallet was bound,
+// which happens outside of any session.
+func (p *Provider) walletBound(ctx context.Context, person uuid.UUID) error {
+	if p.Emit == nil {
+		return nil
+	}
+	return postgres.InTx(ctx, p.Pool, func(tx pgx.Tx) error {
+		all, err := sessionsOf(ctx, tx, person, p.Now())
+		if err != nil {
+			return fmt.Errorf("listing sessions: %w", err)
+		}
+		for _, id := range all {
+			s, err := liveSession(ctx, tx, id, p.Now())
+			if err != nil {
+				return fmt.Errorf("looking up a session: %w", err)
+			}
+			news := Signal{Kind: CredentialChange, Person: person, Clients: s.Clients, Session: id.String(), Reason: string(auth.ByWallet), Change: "create"}
+			if err := p.Emit(ctx, tx, news); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func (p *Provider) newPasskey(c *gin.Context, here stay) error {
 	options, state, err := p.Desk.BeginPasskey(c, here.proof)
 	if err != nil {
-		return p.orAgain(c, err)
+		return p.orAgain(c, here, err)
 	}
 	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.NewPasskey{Options: string(options), State: base64.RawURLEncoding.EncodeToString(state)})
 }

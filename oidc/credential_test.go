@@ -194,3 +194,35 @@ func TestWhoShowsNothingIsNotLoggedIn(t *testing.T) {
 		}
 	}
 }
+
+// A browser that was asked has not answered yet: the page shows its picture again.
+func TestABrowserThatWasAskedHasNotAnswered(t *testing.T) {
+	w := open(t)
+	b := w.browser(t)
+	page, _ := w.showing(t, b)
+	asked := b.submit(t, page, "/oidc/login/credential/browser", url.Values{})
+	if got := b.get(t, w.URL+"/oidc/login/credential/state"); got.str("state") != "asked" {
+		t.Errorf("got %s, want asked", got.text)
+	}
+	if again := b.submit(t, page, "/oidc/login/credential/browser", url.Values{}); again.str("answer_uri") != asked.str("answer_uri") {
+		t.Errorf("got %s, want the request that is open", again.text)
+	}
+	if got := b.get(t, w.URL+"/oidc/login"); got.status != 200 || !strings.Contains(got.text, "data:image/png;base64,") {
+		t.Errorf("got %d %s, want the picture", got.status, got.text)
+	}
+}
+
+func TestOneLoginAsksWalletsAFewTimes(t *testing.T) {
+	w := open(t)
+	b := w.browser(t)
+	page, _ := w.showing(t, b)
+	for range 20 {
+		b.submit(t, page, "/oidc/login/credential/browser", url.Values{})
+		b.get(t, w.URL+"/oidc/login")
+	}
+	var rows int
+	must(t, w.pool.QueryRow(t.Context(), "SELECT count(*) FROM oidc_shown").Scan(&rows))
+	if rows != 10 || len(w.counter.asked) != 10 {
+		t.Errorf("got %d rows and %d requests, want 10", rows, len(w.counter.asked))
+	}
+}

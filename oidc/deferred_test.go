@@ -106,8 +106,8 @@ func TestACallIsAnsweredByThePersonWhoWasCalled(t *testing.T) {
 	// A number that nobody has is answered alike, and nobody else can answer for it.
 	form.Set("login_hint", "2753819640")
 	before := len(w.sent)
-	if got := w.post(t, "/oidc/ciba", w.signed(t, desk, form)); got.status != 200 || len(w.sent) != before {
-		t.Errorf("got %d %s and %d messages, want the same answer and none", got.status, got.text, len(w.sent)-before)
+	if got := w.post(t, "/oidc/ciba", w.signed(t, desk, form)); got.status != 200 || len(w.sent) != before+1 || w.sent[before].Until.After(w.now()) {
+		t.Errorf("got %d %s and %d messages, want the same answer and one that is not sent", got.status, got.text, len(w.sent)-before)
 	}
 	for name, bad := range map[string]url.Values{"no hint": {"scope": {"openid"}, "client_notification_token": {strings.Repeat("n", 30)}},
 		"no token": {"scope": {"openid"}, "login_hint": {w.uin}}} {

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -23,12 +24,27 @@ func (p *Provider) deviceRoutes(r *web.Router) {
 			if err := c.Request.ParseForm(); err != nil {
 				return errForm.Because(err)
 			}
-			return p.join(c, kind, c.Request.PostForm.Get("user_code"))
+			return p.tried(c, kind, c.Request.PostForm.Get("user_code"))
 		})
 	}
 	r.Handle(http.MethodGet, deferredDone, web.Anyone, func(c *gin.Context) error {
 		return templates.Render(c.Writer, c.Request, http.StatusOK, templates.DeviceDone{Denied: c.Query("error") != ""})
 	})
+}
+
+// tried takes a code, unless too many from this network were wrong (RFC 8628 section
+// 5.1): then the answer is one for all, right or wrong.
+func (p *Provider) tried(c *gin.Context, kind, code string) error {
+	if err := p.Desk.MayTry(c, p.Pool, web.From(c)); err != nil {
+		return err
+	}
+	_, err := waiting(c, p.Pool, kind, p.codeHash(kind, code), p.Now())
+	if errors.Is(err, pgx.ErrNoRows) || len(code) > 64 {
+		if err := p.Desk.Missed(c, web.From(c)); err != nil {
+			return err
+		}
+	}
+	return p.join(c, kind, code)
 }
 
 // enterCode asks for the code. One that came with the address is shown, not taken:

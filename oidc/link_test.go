@@ -53,7 +53,7 @@ func (w *world) bound(t *testing.T) holder {
 	h := holder{w: w, key: newKey(t)}
 	begun := w.postJSON(t, "/oidc/link/binding-otp", map[string]any{"individual_id": w.uin})
 	transaction := begun.str("transaction_id")
-	said := map[string]any{"individual_id": w.uin, "transaction_id": transaction, "otp": "111111", "name": "A phone",
+	said := map[string]any{"individual_id": w.uin, "transaction_id": transaction, "otp": "111111", "name": "A phone", "finger": impression(t, "again"), "position": "rightIndex",
 		"key_proof": h.jws(t, &jose.SignerOptions{EmbedJWK: true}, map[string]any{"aud": w.URL, "transaction": "another"})}
 	if got := w.postJSON(t, "/oidc/link/binding", said); got.status != 400 {
 		t.Fatalf("got %d %s for another transaction's proof, want 400", got.status, got.text)
@@ -173,5 +173,100 @@ func TestWhatAWalletSignsIsGoodForOneLogin(t *testing.T) {
 	w.ahead.Store(int64(4 * time.Minute))
 	if got := w.postJSON(t, "/oidc/link/transaction", map[string]any{"link_code": linkCode.FindString(page.text)}); got.status != 404 {
 		t.Errorf("got %d for a code of two minutes ago, want 404", got.status)
+	}
+}
+
+// Whoever takes over a telephone cannot bind a wallet with it to somebody who has more to
+// show; and whatever is bound, the person hears of it everywhere.
+func TestACodeAloneBindsNoWalletToWhoHasFingers(t *testing.T) {
+	w := open(t)
+	h := holder{w: w, key: newKey(t)}
+	begun := w.postJSON(t, "/oidc/link/binding-otp", map[string]any{"individual_id": w.uin})
+	transaction := begun.str("transaction_id")
+	got := w.postJSON(t, "/oidc/link/binding", map[string]any{"individual_id": w.uin, "transaction_id": transaction, "otp": "111111", "name": "A phone",
+		"key_proof": h.jws(t, &jose.SignerOptions{EmbedJWK: true}, map[string]any{"aud": w.URL, "transaction": transaction})})
+	if got.status != 403 || !strings.Contains(got.text, "proof-too-weak") {
+		t.Errorf("got %d %s, want more asked", got.status, got.text)
+	}
+	w.bound(t)
+	heard := map[string]bool{}
+	for _, m := range w.sent {
+		if strings.Contains(m.Text, "a wallet") && strings.Contains(m.Text, "/oidc/account") {
+			heard[m.To] = true
+		}
+	}
+	if !heard["+15550100"] || !heard["ada@example.org"] {
+		t.Errorf("got %v told, want every channel", heard)
+	}
+}
+
+// The parties at which somebody is logged in hear of a wallet as they do of a PIN.
+func TestABoundWalletIsSignalled(t *testing.T) {
+	w := open(t)
+	r := w.receiver(t)
+	stream := r.stream(t, map[string]any{"method": "urn:ietf:rfc:8936"})
+	w.rp = r.rp
+	w.loggedIn(t)
+	w.bound(t)
+	sets := r.polled(t, stream)
+	if len(sets) != 1 {
+		t.Fatalf("got %d events, want the wallet", len(sets))
+	}
+	change, _ := sets[0]["events"].(map[string]any)[caep+"credential-change"].(map[string]any)
+	if change["change_type"] != "create" {
+		t.Errorf("got %v", sets[0])
+	}
+}
+
+// A website must not have the browsers of its visitors send messages.
+func TestOtherSitesCannotHaveCodesSent(t *testing.T) {
+	w := open(t)
+	raw, err := json.Marshal(map[string]any{"individual_id": w.uin})
+	must(t, err)
+	for _, path := range []string{"/oidc/link/binding-otp", "/oidc/link/binding"} {
+		for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", ""} {
+			resp, err := http.Post(w.URL+path, kind, bytes.NewReader(raw))
+			must(t, err)
+			if got := read(t, resp); got.status != 400 {
+				t.Errorf("%s as %q: got %d %s, want 400", path, kind, got.status, got.text)
+			}
+		}
+		ask, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, w.URL+path, nil)
+		must(t, err)
+		ask.Header.Set("Origin", "https://evil.example")
+		ask.Header.Set("Access-Control-Request-Method", "POST")
+		ask.Header.Set("Access-Control-Request-Headers", "content-type")
+		resp, err := http.DefaultClient.Do(ask)
+		must(t, err)
+		if got := read(t, resp); got.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: got %q let in", path, got.header.Get("Access-Control-Allow-Origin"))
+		}
+	}
+	if len(w.sent) != 0 {
+		t.Errorf("got %d messages, want none", len(w.sent))
+	}
+}
+
+// Where much was tried, a wallet works for its code as a browser does.
+func TestAWalletWorksWhereMuchWasTried(t *testing.T) {
+	w := open(t)
+	var asked answer
+	for range 1001 {
+		if asked = w.postJSON(t, "/oidc/link/binding-otp", map[string]any{"individual_id": w.uin}); asked.status != 200 {
+			break
+		}
+	}
+	if asked.status != 429 || asked.body["work"] == nil {
+		t.Fatalf("got %d %s, want work", asked.status, asked.text)
+	}
+	if got := w.postJSON(t, "/oidc/link/binding-otp", map[string]any{"individual_id": w.uin, "work": "e30="}); got.status != 400 {
+		t.Errorf("got %d for no work, want 400", got.status)
+	}
+	sent := map[string]any{"individual_id": w.uin, "work": solved(t, asked.body["work"])}
+	if got := w.postJSON(t, "/oidc/link/binding-otp", sent); got.status != 200 || got.str("transaction_id") == "" {
+		t.Errorf("got %d %s, want a code sent", got.status, got.text)
+	}
+	if got := w.postJSON(t, "/oidc/link/binding-otp", sent); got.status != 400 {
+		t.Errorf("got %d for work that was spent, want 400", got.status)
 	}
 }

@@ -119,7 +119,7 @@ func New(config Config) (*Provider, error) {
 	p.tokens = fosite.NewOAuth2Provider(only{}, p.settings)
 	var err error
 	p.flow, err = login.New(login.Config{Pool: config.Pool, Methods: config.Methods, Ring: config.Ring, Desk: config.Desk, Public: config.Issuer, Recall: p.recall, Told: p.told, Finish: p.end,
-		Remembers: p.answered, AskWallet: config.AskWallet, Now: config.Now})
+		Remembers: p.answered, AskWallet: config.AskWallet, Bound: p.walletBound, Now: config.Now})
 	return p, err
 }
 

@@ -111,8 +111,8 @@ func (c *Counter) bind(ctx context.Context, in bindIn) (said, error) {
 
 type proveIn struct {
 	held
-	Code string `json:"code"`
-	Name string `json:"name"`
+	Owner errand.Owner `json:"owner"`
+	Name  string       `json:"name"`
 }
 
 func (c *Counter) prove(_ context.Context, in proveIn) (said, error) {
@@ -124,7 +124,7 @@ func (c *Counter) prove(_ context.Context, in proveIn) (said, error) {
 	if err != nil || len(keys) != 1 {
 		return said{}, errStep.Because(err)
 	}
-	turn, err := c.run.Bind(&b, keys[0], in.Code, in.Name)
+	turn, err := c.run.Bind(&b, keys[0], in.Owner, in.Name)
 	return c.turned("bind", &b, turn, err)
 }
 

@@ -22,12 +22,12 @@ func (w *Wallet) BeginBinding(ctx context.Context, server, number string) (*erra
 
 // Bind makes a key for logins at a provider, and keeps it once the provider has
 // bound it to the owner.
-func (w *Wallet) Bind(ctx context.Context, b *errand.Binding, code, name string) error {
+func (w *Wallet) Bind(ctx context.Context, b *errand.Binding, owner errand.Owner, name string) error {
 	made, public, err := newKey(string(jose.ES256))
 	if err != nil {
 		return err
 	}
-	turn, err := w.runner().Bind(b, public, code, name)
+	turn, err := w.runner().Bind(b, public, owner, name)
 	if err != nil {
 		return err
 	}

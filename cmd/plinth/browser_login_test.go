@@ -14,6 +14,7 @@ import (
 
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/wallet"
+	"github.com/plinth-id/plinth/wallet/errand"
 )
 
 // enter goes through the first two pages of a login with a code.
@@ -89,7 +90,9 @@ func TestJourneyOfALoginWithAWallet(t *testing.T) {
 	must(t, err)
 	binding, err := w.BeginBinding(t.Context(), d.url, who.UIN)
 	must(t, err)
-	must(t, w.Bind(t.Context(), binding, "111111", "A phone"))
+	picture, err := os.ReadFile(who.Finger) // somebody who was enrolled with fingers shows one
+	must(t, err)
+	must(t, w.Bind(t.Context(), binding, errand.Owner{Code: "111111", Finger: picture}, "A phone"))
 	var profile string
 	err = chromedp.Run(chromium(t),
 		chromedp.Navigate(d.url+"/demo/portal"), chromedp.Click(`main form button`),

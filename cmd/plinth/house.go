@@ -133,7 +133,7 @@ func (h *house) policy() evidence.Policy {
 
 func (h *house) buildDesk() (err error) {
 	h.desk, err = auth.New(auth.Config{Pool: h.pool, Ring: h.ring, Registry: h.registry, Queue: h.sender.Queue, Offers: h.sender.Offers, Policy: h.policy(), Public: h.URL, Demo: h.demo,
-		Presented: h.presented})
+		Presented: h.presented, Methods: h.Settings.Methods, CodesPerDay: h.CodesPerDay})
 	return err
 }
 

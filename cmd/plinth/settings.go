@@ -45,6 +45,7 @@ type Settings struct {
 	Verifier    Verifier
 	Federations *Federations  // nil: none
 	Methods     []auth.Method // by which people log in, in the order of the pages; nil: the usual ones
+	CodesPerDay int           // one-time codes of one number for one network before it must work; 0: the usual
 	Theme       *templates.Theme
 	Issuing     Issuing
 	Wallets     Wallets
@@ -147,6 +148,15 @@ var keyList = append([]key{
 		}
 		if len(s.Methods) == 0 {
 			return errors.New("needs one at least")
+		}
+		return nil
+	}},
+	{"PLINTH_CODES_PER_DAY", "", "one-time codes a day that are sent to one number for one network before its browsers must work for more; empty: 10, in a demo 1000", func(s *Settings, v string) (err error) {
+		if v == "" {
+			return nil
+		}
+		if s.CodesPerDay, err = strconv.Atoi(v); err != nil || s.CodesPerDay < 1 || s.CodesPerDay > 100_000 {
+			return fmt.Errorf("%q is no number of codes; use 1 to 100000", v)
 		}
 		return nil
 	}},

@@ -16,6 +16,8 @@ func TestWrongSettingStopsTheStartWithOneLine(t *testing.T) {
 		{"PLINTH_LOG=loud", `PLINTH_LOG: "loud" is no level`},
 		{"PLINTH_ROLES=web,cook", `PLINTH_ROLES: "cook" is no role`},
 		{"PLINTH_UIN_DIGITS=9", `PLINTH_UIN_DIGITS: "9" is no length`},
+		{"PLINTH_CODES_PER_DAY=0", `PLINTH_CODES_PER_DAY: "0" is no number of codes`},
+		{"PLINTH_CODES_PER_DAY=many", `PLINTH_CODES_PER_DAY: "many" is no number of codes`},
 		{"PLINTH_BIOMETRIC_POLICY=nowhere.json", "PLINTH_BIOMETRIC_POLICY: open nowhere.json"},
 		{"PLINTH_BIOMETRIC_POLICY=settings.go", "PLINTH_BIOMETRIC_POLICY: this biometric policy cannot be used"},
 		{"PLINTH_THEME=nowhere", "PLINTH_THEME: nowhere: open theme.json"},

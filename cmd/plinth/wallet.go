@@ -15,6 +15,7 @@ import (
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/wallet"
+	"github.com/plinth-id/plinth/wallet/errand"
 )
 
 type walletCommand struct {
@@ -40,6 +41,8 @@ type walletCommand struct {
 		Number string `required:"" help:"Your UIN or VID."`
 		Name   string `default:"plinth wallet" help:"By what you will know this wallet again."`
 		Code   string `help:"The code that you got; without it, it is asked for."`
+		PIN    string `name:"pin" help:"Your PIN, where you have one: a code alone does not do then."`
+		Finger string `help:"Image of a finger of yours, where one was enrolled: a code alone does not do then." type:"existingfile"`
 	} `cmd:"" help:"Make a key by which you log in at a provider."`
 	Link struct {
 		Link   string   `arg:"" help:"What the picture on the login page says, or the code beside it."`
@@ -131,7 +134,13 @@ func (c *walletCommand) bind(ctx context.Context, w *wallet.Wallet) error {
 			return wrongUse{fmt.Errorf("--code: %w", err)}
 		}
 	}
-	return shown(map[string]string{"bound": b.Server}, w.Bind(ctx, b, c.Bind.Code, c.Bind.Name))
+	owner := errand.Owner{Code: c.Bind.Code, PIN: c.Bind.PIN}
+	if c.Bind.Finger != "" {
+		if owner.Finger, err = os.ReadFile(c.Bind.Finger); err != nil {
+			return wrongUse{fmt.Errorf("--finger: %w", err)}
+		}
+	}
+	return shown(map[string]string{"bound": b.Server}, w.Bind(ctx, b, owner, c.Bind.Name))
 }
 
 // link shows what a login page asks, and answers it once the owner has read its number.

@@ -95,7 +95,7 @@ func TestJourneyOfALoginByTheWalletInABrowser(t *testing.T) {
 	var link, number, asked, profile string
 	err := chromedp.Run(phone, chromedp.Navigate(d.url+"/wallet"), visible("welcome"), chromedp.Click(`#make-device`), visible("home"),
 		chromedp.Click(`#view-home button[data-view=settings]`), visible("settings"), chromedp.SendKeys(`#bind-number`, who.UIN), chromedp.Click(`#bind-begin button`),
-		chromedp.WaitVisible(`#bind-code`), chromedp.SendKeys(`#bind-code`, "111111"), chromedp.Click(`#bind-end button`), chromedp.WaitVisible(`#bound`), shot("wallet-bound"))
+		chromedp.WaitVisible(`#bind-code`), chromedp.SendKeys(`#bind-code`, "111111"), chromedp.SetUploadFiles(`#bind-finger`, []string{who.Finger}), chromedp.Click(`#bind-end button`), chromedp.WaitVisible(`#bound`), shot("wallet-bound"))
 	troubled(t, phone, err)
 	must(t, chromedp.Run(desk, chromedp.Navigate(d.url+"/demo/portal"), chromedp.Click(`main form button`), chromedp.WaitVisible(`#method-wallet`), chromedp.Click(`#method-wallet`), chromedp.Click(`main form button:not(.link)`),
 		chromedp.WaitVisible(`#wallet`), chromedp.AttributeValue(`#wallet a.button`, "href", &link, nil), chromedp.Text(`#wallet .lead .mono`, &number)))

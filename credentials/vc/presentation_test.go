@@ -232,7 +232,9 @@ func TestDataModel(t *testing.T) {
 	}
 	for _, file := range files {
 		var doc map[string]any
-		if err := json.Unmarshal(load(t, file), &doc); err != nil {
+		// The suite puts dates in the place of these words.
+		dated := strings.NewReplacer("PAST DATE", "2020-01-01T00:00:00Z", "FUTURE DATE", "2120-01-01T00:00:00Z").Replace(string(load(t, file)))
+		if err := json.Unmarshal([]byte(dated), &doc); err != nil {
 			t.Fatal(err)
 		}
 		base := filepath.Base(file)

@@ -21,6 +21,7 @@ const (
 	methodNotAllowed = "method-not-allowed"
 	bodyTooLarge     = "body-too-large"
 	keyReused        = "idempotency-key-reused"
+	workNeeded       = "work-needed" // may go on after a proof of work
 )
 
 // clientGone is what the log says when the caller hung up: nobody reads an answer.
@@ -39,6 +40,7 @@ var statusOfKind = map[fault.Kind]int{
 // statusOfCode is for the faults that HTTP tells apart more finely than callers do.
 var statusOfCode = map[string]int{
 	RateLimited:      http.StatusTooManyRequests,
+	workNeeded:       http.StatusTooManyRequests,
 	methodNotAllowed: http.StatusMethodNotAllowed,
 	bodyTooLarge:     http.StatusRequestEntityTooLarge,
 	keyReused:        http.StatusUnprocessableEntity,

@@ -11,12 +11,14 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/skip2/go-qrcode"
 
+	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/registry/auth"
@@ -61,45 +63,64 @@ func (f *Flow) credentialPage(c *gin.Context, v *visit, step templates.LoginStep
 	if err != nil {
 		return nil, err
 	}
-	return f.drawShown(l.shownRow, step)
-}
-
-// askedWallet is a request as it was just made.
-type askedWallet struct {
-	shownRow
-	WalletRequest
+	return f.drawShown(l, step)
 }
 
 // askWallet makes a request; by a link, or for the browser of the page.
-func (f *Flow) askWallet(c *gin.Context, v *visit, byLink bool) (askedWallet, error) {
-	l := templates.For(c.Request)
+func (f *Flow) askWallet(c *gin.Context, v *visit, byLink bool) (shownRow, error) {
+	visit, err := uuid.Parse(v.Visit.ID)
+	if err != nil {
+		return shownRow{}, err
+	}
+	// Before the verifier keeps one, too.
+	if n, err := countShown(c, f.Pool, visit); err != nil || n >= mostShown {
+		return shownRow{}, either(err, errManyShown)
+	}
 	a := asking{ID: uuid.New(), Key: rand.Text()}
 	about := v.asked.forWalletsDevice()
-	q := WalletQuestion{Purpose: about.sentence(l), Key: a.Key, From: web.From(c)}
-	row := shownRow{ID: a.ID, State: "confirmed"} // the browser binds the answer to this page by itself
+	q := WalletQuestion{Purpose: about.sentence(templates.For(c.Request)), Key: a.Key, From: web.From(c)}
+	row := shownRow{ID: a.ID, State: "asked", Visit: visit}
 	if byLink {
-		number, err := draw("0123456789", 2)
-		if err != nil {
-			return askedWallet{}, err
+		if row.Number, err = draw("0123456789", 2); err != nil {
+			return row, err
 		}
-		row.Number, row.State = number, "open"
+		row.State = "open"
 		q.Return = f.Public.JoinPath(Page, "credential/return").String() + "?" + url.Values{"login": {a.ID.String()}}.Encode()
 	}
 	r, err := f.AskWallet(c, q)
 	if err != nil {
-		return askedWallet{}, err
+		return row, err
 	}
 	row.Request, row.Link, row.Expires = r.ID, r.Link, r.Expires
 	if row.Asked, err = json.Marshal(about); err != nil {
-		return askedWallet{}, err
+		return row, err
 	}
-	if err := insertShown(c, f.Pool, row); err != nil {
-		return askedWallet{}, err
+	if !byLink {
+		if row.Browser, err = json.Marshal(map[string]any{"request": r.Browser, "answer_uri": r.Answer}); err != nil {
+			return row, err
+		}
+	}
+	if kept, err := insertShown(c, f.Pool, row, mostShown); err != nil || !kept {
+		return row, either(err, errManyShown)
 	}
 	a.Until = r.Expires
 	v.Asking = &a
-	return askedWallet{row, r}, f.save(c, v.state)
+	return row, f.save(c, v.state)
 }
+
+// either is the first error that there is.
+func either(err error, or *fault.Fault) error {
+	if err != nil {
+		return err
+	}
+	return or
+}
+
+// mostShown are the requests that one visit makes: a few that were too late, and a few in
+// which somebody went to and fro.
+const mostShown = 10
+
+var errManyShown = fault.New(fault.Busy, "This login has asked wallets often enough. Go back and log in another way, or begin again.").Named(web.RateLimited)
 
 func (f *Flow) drawShown(l shownRow, step templates.LoginStep) (templates.Page, error) {
 	page := templates.LoginCredential{LoginStep: step, Number: l.Number, Confirmed: l.State == "confirmed"}
@@ -135,14 +156,15 @@ func (w walletAbout) sentence(l templates.Language) string {
 	return short(text, 200)
 }
 
-// short cuts a text to so many bytes, between characters.
+// short cuts a text to so many bytes at most, between characters.
 func short(text string, most int) string {
-	for i := range text {
-		if i > most {
-			return text[:i]
-		}
+	if len(text) <= most {
+		return text
 	}
-	return text
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }
 
 // credentialState tells the page how far the wallet is.
@@ -171,11 +193,17 @@ func (f *Flow) credentialBrowser(c *gin.Context, v visit) error {
 	if !f.shows(v, auth.ByCredential) {
 		return errGone
 	}
+	if v.Asking != nil && f.Now().Before(v.Asking.Until) {
+		if l, err := readShown(c, f.Pool, v.Asking.ID, f.Now()); err == nil && l.State == "asked" {
+			c.JSON(http.StatusOK, l.Browser)
+			return nil
+		}
+	}
 	l, err := f.askWallet(c, &v, false)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, map[string]any{"request": l.Browser, "answer_uri": l.Answer})
+	c.JSON(http.StatusOK, l.Browser)
 	return nil
 }
 
@@ -283,11 +311,11 @@ func (f *Flow) credentialAnswered(c *gin.Context, v visit) error {
 	switch {
 	case err != nil, l.State == "open":
 		return f.lacking(c, v, "credential", "login.credential.waiting")
-	case l.State != "confirmed":
+	case l.State != "confirmed" && l.State != "asked": // the browser binds the answer to its page by itself
 		return f.lacking(c, v, "credential", "login.credential.refused")
 	}
 	// Out of use before it is used, as any answer is.
-	if _, err := moveShown(c, f.Pool, shownRow{ID: l.ID, State: "done"}, "confirmed", f.Now()); err != nil {
+	if _, err := moveShown(c, f.Pool, shownRow{ID: l.ID, State: "done"}, l.State, f.Now()); err != nil {
 		return errGone.Because(err)
 	}
 	p := auth.Presentation{Request: l.Request, Key: v.Asking.Key}

@@ -31,10 +31,12 @@ const maxLink = 32 << 10
 // consent; before them the binding of a key), with a challenge that names the
 // transaction and the party, so that what a wallet signs is good for one login.
 func (f *Flow) linkRoutes(r *web.Router) {
-	for path, take := range map[string]func(*gin.Context) error{"/transaction": f.linkTransaction, "/authenticate": f.linkAuthenticate, "/consent": f.linkConsent,
-		"/binding-otp": f.bindingCode, "/binding": f.binding} {
+	for path, take := range map[string]func(*gin.Context) error{"/transaction": f.linkTransaction, "/authenticate": f.linkAuthenticate, "/consent": f.linkConsent} {
 		r.Handle(http.MethodPost, LinkPath+path, web.Anyone, take, web.CORS(), web.MaxBody(maxLink))
 	}
+	// Not from the scripts of other sites: they would have visitors' browsers send messages.
+	r.Handle(http.MethodPost, LinkPath+"/binding-otp", web.Anyone, f.bindingCode, web.MaxBody(maxLink))
+	r.Handle(http.MethodPost, LinkPath+"/binding", web.Anyone, f.binding, web.MaxBody(maxImage*4/3))
 	r.Handle(http.MethodGet, LinkPath, web.Anyone, f.linkHelp)
 }
 
@@ -50,7 +52,11 @@ func (f *Flow) linkHelp(c *gin.Context) error {
 	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.LinkHelp{})
 }
 
+// readJSON reads what is said to be JSON: a form of another site can say no such thing.
 func readJSON(c *gin.Context, into any) error {
+	if c.ContentType() != "application/json" {
+		return errLinkJSON
+	}
 	if err := json.NewDecoder(c.Request.Body).Decode(into); err != nil {
 		return errLinkJSON.Because(err)
 	}
@@ -221,20 +227,61 @@ func (f *Flow) decided(v visit, proof auth.Proof, accepted []string) Decision {
 	return d
 }
 
-// bindingCode sends the code by which a person binds the key of a wallet.
+// bindingCode sends the code by which a person binds the key of a wallet. Where much was
+// tried, the wallet gets work to do, and asks again with what it has found.
 func (f *Flow) bindingCode(c *gin.Context) error {
 	var sent struct {
 		Identifier string `json:"individual_id"`
+		Work       string `json:"work"` // as ALTCHA has it
 	}
 	if err := readJSON(c, &sent); err != nil {
 		return err
 	}
+	attempt := auth.Attempt{Identifier: tidy(sent.Identifier), Client: bindingClient, From: web.From(c)}
+	pressed, err := f.Desk.Pressed(c, f.Pool, attempt, auth.ByCode)
+	if err != nil {
+		return err
+	}
+	if pressed && sent.Work == "" {
+		return f.askWork(c)
+	}
 	transaction := uuid.NewString()
-	if _, err := f.Desk.SendCode(c, auth.CodeRequest{Identifier: tidy(sent.Identifier), Transaction: transaction, Client: bindingClient, From: web.From(c)}); err != nil {
+	if pressed {
+		if err := f.Desk.SpendWork(c, f.Pool, sent.Work); err != nil {
+			return err
+		}
+		transaction += f.workedMark(transaction)
+	}
+	_, err = f.Desk.SendCode(c, auth.CodeRequest{Identifier: attempt.Identifier, Transaction: transaction, Client: bindingClient, From: attempt.From, Work: f.workOf(transaction)})
+	if err != nil {
 		return err
 	}
 	c.JSON(http.StatusOK, map[string]any{"transaction_id": transaction, "expires_in": 300})
 	return nil
+}
+
+// askWork answers with a problem (RFC 9457) that holds work for the wallet.
+func (f *Flow) askWork(c *gin.Context) error {
+	c.Header("Cache-Control", "no-store")
+	c.Header("Content-Type", "application/problem+json")
+	c.JSON(http.StatusTooManyRequests, map[string]any{"type": f.Public.JoinPath("problems", auth.WorkNeeded).String(), "title": http.StatusText(http.StatusTooManyRequests), "status": http.StatusTooManyRequests,
+		"detail": "There were many tries. Find the number whose hash after the salt is the challenge, and send it as work.", "work": f.Desk.AskWork()})
+	return nil
+}
+
+// workedMark ends a transaction for which a wallet has worked, so that nothing is stored
+// and nobody can say it of another.
+func (f *Flow) workedMark(id string) string {
+	return "." + base64.RawURLEncoding.EncodeToString(f.Ring.PRF("oidc link worked", []byte(id))[:16])
+}
+
+// workOf names the work that was spent for a transaction; empty: none was.
+func (f *Flow) workOf(transaction string) string {
+	id, _, _ := strings.Cut(transaction, ".")
+	if subtle.ConstantTimeCompare([]byte(transaction), []byte(id+f.workedMark(id))) != 1 {
+		return ""
+	}
+	return transaction
 }
 
 // bindingClient stands for ourselves where a client is named.
@@ -246,15 +293,23 @@ type bindingSaid struct {
 	Transaction string `json:"transaction"`
 }
 
+// bindingSent asks to bind a key, by the code and, for who has more than a telephone, by
+// one thing more.
+type bindingSent struct {
+	Identifier  string `json:"individual_id"`
+	Transaction string `json:"transaction_id"`
+	Code        string `json:"otp"`
+	Name        string `json:"name"`
+	Proof       string `json:"key_proof"` // JWS with the public key in its jwk header
+	PIN         string `json:"pin"`
+	Password    string `json:"password"`
+	Finger      []byte `json:"finger"` // image, in base64
+	Position    string `json:"position"`
+}
+
 // binding lets the key of a wallet log its person in from now on.
 func (f *Flow) binding(c *gin.Context) error {
-	var sent struct {
-		Identifier  string `json:"individual_id"`
-		Transaction string `json:"transaction_id"`
-		Code        string `json:"otp"`
-		Name        string `json:"name"`
-		Proof       string `json:"key_proof"` // JWS with the public key in its jwk header
-	}
+	var sent bindingSent
 	if err := readJSON(c, &sent); err != nil {
 		return err
 	}
@@ -262,7 +317,7 @@ func (f *Flow) binding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	proof, err := f.Desk.Verify(c, auth.Attempt{Identifier: tidy(sent.Identifier), Code: tidy(sent.Code), Transaction: sent.Transaction, Client: bindingClient, From: web.From(c)})
+	proof, err := f.bindingProof(c, sent)
 	if err != nil {
 		return err
 	}
@@ -270,8 +325,35 @@ func (f *Flow) binding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if f.Bound != nil {
+		if err := f.Bound(c, proof.Person()); err != nil {
+			return err
+		}
+	}
 	c.JSON(http.StatusCreated, map[string]any{"kid": w.Thumbprint, "issuer": f.Public.String(), "expires_at": w.Expires.UTC().Format(time.RFC3339)})
 	return nil
+}
+
+// bindingProof judges the code, and what was sent beside it.
+func (f *Flow) bindingProof(c *gin.Context, sent bindingSent) (auth.Proof, error) {
+	attempt := auth.Attempt{Identifier: tidy(sent.Identifier), Transaction: sent.Transaction, Client: bindingClient, From: web.From(c), Work: f.workOf(sent.Transaction)}
+	coded, more := attempt, attempt
+	coded.Code = tidy(sent.Code)
+	proof, err := f.Desk.Verify(c, coded)
+	if err != nil || sent.PIN == "" && sent.Password == "" && len(sent.Finger) == 0 {
+		return proof, err
+	}
+	more.PIN, more.Password, more.Finger = tidy(sent.PIN), sent.Password, sent.Finger
+	for _, a := range positions[auth.ByFinger] {
+		if string(a.Position) == sent.Position {
+			more.Position = a.Position
+		}
+	}
+	second, err := f.Desk.Verify(c, more)
+	if err != nil {
+		return auth.Proof{}, err
+	}
+	return f.Desk.Combine(proof, second)
 }
 
 var errKeyProof = fault.New(fault.Invalid, "Send key_proof: a JWS by the key that is to be bound, over aud and transaction, with the public key in its jwk header.").Named("invalid_key_proof")

@@ -22,7 +22,7 @@ import (
 
 const (
 	life    = 15 * time.Minute // from a page to the next
-	longest = 60 * time.Minute // from the first page to the last, however often somebody asks for more time
+	longest = auth.VisitLife   // from the first page to the last, however often somebody asks for more time
 )
 
 // Visit is one question of a client that somebody came with. Either it carries
@@ -91,8 +91,10 @@ type Config struct {
 	Methods   []auth.Method // offered, in this order; nil: usualMethods
 	// AskWallet asks a wallet for a credential of ours; nil: credentials log nobody in.
 	AskWallet func(ctx context.Context, q WalletQuestion) (WalletRequest, error)
-	Finish    func(ctx context.Context, v Visit, d Decision) (Ending, error)
-	Now       func() time.Time
+	// Bound hears that a person has bound the key of a wallet; nil: nobody does.
+	Bound  func(ctx context.Context, person uuid.UUID) error
+	Finish func(ctx context.Context, v Visit, d Decision) (Ending, error)
+	Now    func() time.Time
 }
 
 // Flow leads people through the pages.

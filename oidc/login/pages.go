@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/plinth-id/plinth/internal/web"
+	"github.com/plinth-id/plinth/registry/auth"
 	"github.com/plinth-id/plinth/templates"
 )
 
@@ -50,7 +50,7 @@ func (f *Flow) page(c *gin.Context, status int, v visit, s shown) error {
 		page = f.choosePage(v, l, step)
 	case identify:
 		identify := templates.LoginIdentify{LoginStep: step, Identifier: v.Hint, Method: string(v.Method)}
-		if identify.Work, err = f.work(c); err != nil {
+		if identify.Work, err = f.work(c, v); err != nil {
 			return err
 		}
 		page = identify
@@ -112,9 +112,9 @@ func (f *Flow) consentPage(c *gin.Context, v visit, l templates.Language, step t
 }
 
 // work is what the browser is to work out before a number is taken; empty: nothing.
-func (f *Flow) work(c *gin.Context) (string, error) {
-	strained, err := f.Desk.Strained(c, f.Pool, web.From(c))
-	if err != nil || !strained {
+func (f *Flow) work(c *gin.Context, v visit) (string, error) {
+	pressed, err := f.pressed(c, v, v.Hint)
+	if err != nil || !pressed {
 		return "", err
 	}
 	raw, err := json.Marshal(f.Desk.AskWork())
@@ -130,7 +130,16 @@ func logo(uri string) template.URL {
 	return ""
 }
 
-// minutes are those left for a page.
+// minutes are those left for a page, in whole ones: what the page says must hold.
 func (f *Flow) minutes(v visit) int {
-	return max(1, int(v.Expires.Sub(f.Now()).Round(time.Minute)/time.Minute))
+	return max(1, int(f.expires(v).Sub(f.Now()).Round(time.Second)/time.Minute))
+}
+
+// expires is when a visit ends: with what was proven in a session from before, if that
+// ends earlier.
+func (f *Flow) expires(v visit) time.Time {
+	if proof, err := f.proof(v.state); err == nil && v.Stayed && proof.At().Add(auth.SessionLife).Before(v.Expires) {
+		return proof.At().Add(auth.SessionLife)
+	}
+	return v.Expires
 }

@@ -22,6 +22,7 @@ type state struct {
 	Locales    string      `json:"locales,omitempty"` // wished by the client, until the person chooses
 	Hint       string      `json:"hint,omitempty"`    // who the client thinks it is
 	Identifier string      `json:"identifier,omitempty"`
+	Work       string      `json:"work,omitempty"` // that was spent for the number
 	Method     auth.Method `json:"method,omitempty"`
 	Sent       []string    `json:"sent,omitempty"`
 	Again      bool        `json:"again,omitempty"`

@@ -1,6 +1,8 @@
 package login
 
 import (
+	"cmp"
+	"crypto/rand"
 	"errors"
 	"mime"
 	"net/http"
@@ -93,12 +95,12 @@ func (f *Flow) identified(c *gin.Context, v visit) error {
 		v.Identifier = ""
 		return f.page(c, http.StatusUnprocessableEntity, v, wrong)
 	}
-	if worked, err := f.worked(c); err != nil || !worked {
-		v.Hint, v.Identifier = entered, ""
-		if err != nil {
-			return err
-		}
-		return f.lacking(c, v, "identifier", "login.work")
+	work, worked, err := f.worked(c, v, entered)
+	if err != nil {
+		return err
+	}
+	if v.Work = work; !worked {
+		return f.toWork(c, v, entered)
 	}
 	if v.Identifier = entered; v.Method == auth.ByCode {
 		return f.send(c, v)
@@ -106,25 +108,38 @@ func (f *Flow) identified(c *gin.Context, v visit) error {
 	return f.onward(c, v.state)
 }
 
-// worked tells whether somebody from an address range that has failed much has
-// had their browser work for the next try. A puzzle that people would have to solve
-// shuts some of them out (WCAG 3.3.8); arithmetic shuts out nobody.
-func (f *Flow) worked(c *gin.Context) (bool, error) {
-	strained, err := f.Desk.Strained(c, f.Pool, web.From(c))
-	if err != nil || !strained {
-		return err == nil, err
+// worked tells whether somebody may go on with a number: where much was tried with it, or
+// from their address range, their browser must have worked, and the work gets a name. A
+// puzzle that people would have to solve shuts some of them out (WCAG 3.3.8); arithmetic
+// shuts out nobody.
+func (f *Flow) worked(c *gin.Context, v visit, number string) (work string, ok bool, err error) {
+	pressed, err := f.pressed(c, v, number)
+	if err != nil || !pressed {
+		return "", err == nil, err
 	}
 	err = f.Desk.SpendWork(c, f.Pool, c.Request.PostForm.Get("work"))
 	if refusal(err) || fault.Is(err, fault.Conflict) {
-		return false, nil
+		return "", false, nil
 	}
-	return err == nil, err
+	return rand.Text(), err == nil, err
+}
+
+func (f *Flow) pressed(c *gin.Context, v visit, number string) (bool, error) {
+	return f.Desk.Pressed(c, f.Pool, auth.Attempt{Identifier: number, Client: v.asked.Client, Device: f.device(c.Request), From: web.From(c)}, v.Method)
+}
+
+// toWork asks for a number again, with work for the browser.
+func (f *Flow) toWork(c *gin.Context, v visit, number string) error {
+	v.Hint, v.Identifier, v.Work = number, "", ""
+	var wrong shown
+	wrong.add("identifier", "login.work")
+	return f.page(c, http.StatusTooManyRequests, v, wrong)
 }
 
 // send has a code sent. For an unknown identifier the Desk answers just the same.
 func (f *Flow) send(c *gin.Context, v visit) error {
 	sent, err := f.Desk.SendCode(c.Request.Context(), auth.CodeRequest{Identifier: v.Identifier, Transaction: v.Visit.ID,
-		Client: v.asked.Client, Device: f.device(c.Request), From: web.From(c)})
+		Client: v.asked.Client, Device: f.device(c.Request), From: web.From(c), Work: v.Work})
 	if refusal(err) {
 		if !v.Again {
 			v.Hint, v.Identifier = v.Identifier, "" // no code is on its way, so nothing can be entered yet
@@ -171,7 +186,7 @@ func (f *Flow) cancel(c *gin.Context, v visit) error { return f.end(c, v, Decisi
 // prove takes the evidence to the Desk.
 func (f *Flow) prove(c *gin.Context, v visit, a auth.Attempt) error {
 	a.Identifier, a.Transaction, a.Client = v.Identifier, v.Visit.ID, v.asked.Client
-	a.Device, a.From = f.device(c.Request), web.From(c)
+	a.Device, a.From, a.Work = f.device(c.Request), web.From(c), v.Work
 	proof, err := f.Desk.Verify(c.Request.Context(), a)
 	if refusal(err) {
 		return f.refused(c, v, err)
@@ -203,7 +218,7 @@ func (f *Flow) proven(c *gin.Context, v visit, proof auth.Proof) (err error) {
 		return err
 	}
 	// Who it is, is in the proof now; the number has done its work.
-	v.Hint, v.Identifier, v.Sent, v.Method, v.Challenge = "", "", nil, "", nil
+	v.Hint, v.Identifier, v.Work, v.Sent, v.Method, v.Challenge = "", "", "", nil, "", nil
 	if f.missing(v) == consent {
 		claims, answered, err := f.Remembers(c.Request.Context(), v.Visit, proof)
 		if err != nil {
@@ -227,6 +242,9 @@ var fields = map[auth.Method]string{auth.ByCode: "code", auth.ByPIN: "secret", a
 
 // refused shows the page again with what the Desk said, in the reader's language.
 func (f *Flow) refused(c *gin.Context, v visit, err error) error {
+	if number := cmp.Or(v.Identifier, v.Hint); number != "" && fault.Of(err).Code == auth.WorkNeeded {
+		return f.toWork(c, v, number)
+	}
 	wrong := shown{position: c.Request.PostForm.Get("position")}
 	field := "identifier"
 	if f.missing(v) == show {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 )
@@ -41,6 +42,15 @@ func TestASVS_3_3_1_CookiesAreOfThisHostAloneOnHTTPS(t *testing.T) {
 		set := w.Result().Cookies()
 		if len(set) != 1 || set[0].Name != want || set[0].Secure != (scheme == "https") || set[0].Path != "/" || set[0].Domain != "" || !set[0].HttpOnly {
 			t.Errorf("%s: got %v, want %s", scheme, set, want)
+		}
+	}
+}
+
+func TestShortIsNeverLongerThanIsAllowed(t *testing.T) {
+	for _, text := range []string{"", "abc", strings.Repeat("a", 300), strings.Repeat("é", 150), "a" + strings.Repeat("文", 100), strings.Repeat("😀", 60) + "ab", strings.Repeat("a", 199) + "😀", strings.Repeat("\x80", 300)} {
+		got := short(text, 200)
+		if len(got) > 200 || !strings.HasPrefix(text, got) || utf8.ValidString(text) && !utf8.ValidString(got) || len(text) <= 200 && got != text {
+			t.Errorf("%q: got %d bytes %q", text, len(got), got)
 		}
 	}
 }

@@ -22,21 +22,31 @@ type shownRow struct {
 	State   string
 	Code    []byte
 	Expires time.Time
+	Visit   uuid.UUID
+	Browser json.RawMessage
 }
 
-const shownColumns = `id, request, link, number, asked, state, code, expires_at`
+const shownColumns = `id, request, link, number, asked, state, code, expires_at, coalesce(visit, id), browser`
 
 func oneShown(rows pgx.Rows, _ error) (shownRow, error) { // CollectExactlyOneRow returns the error of the query
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[shownRow])
 }
 
-func insertShown(ctx context.Context, db postgres.DB, l shownRow) error {
-	_, err := db.Exec(ctx, `INSERT INTO oidc_shown (id, request, link, number, asked, state, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		l.ID, l.Request, l.Link, l.Number, l.Asked, l.State, l.Expires)
+// insertShown keeps a request; false when its visit has so many.
+func insertShown(ctx context.Context, db postgres.DB, l shownRow, most int) (bool, error) {
+	tag, err := db.Exec(ctx, `INSERT INTO oidc_shown (id, request, link, number, asked, state, expires_at, visit, browser)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE (SELECT count(*) FROM oidc_shown WHERE visit = $8) < $10`,
+		l.ID, l.Request, l.Link, l.Number, l.Asked, l.State, l.Expires, l.Visit, l.Browser, most)
 	if err != nil {
-		return fmt.Errorf("keeping a request to a wallet: %w", err)
+		return false, fmt.Errorf("keeping a request to a wallet: %w", err)
 	}
-	return nil
+	return tag.RowsAffected() == 1, nil
+}
+
+// countShown tells how many requests a visit has made.
+func countShown(ctx context.Context, db postgres.DB, visit uuid.UUID) (n int, err error) {
+	err = db.QueryRow(ctx, `SELECT count(*) FROM oidc_shown WHERE visit = $1`, visit).Scan(&n)
+	return n, err
 }
 
 func readShown(ctx context.Context, db postgres.DB, id uuid.UUID, now time.Time) (shownRow, error) {

@@ -41,10 +41,14 @@ type Level int
 const (
 	Low         Level = 1 // one method: AAL1
 	Substantial Level = 2 // two kinds of method: AAL2
-	High        Level = 3 // a key that cannot be phished, and the body of the person: AAL3
+	High        Level = 3 // a passkey, whose key cannot be phished, and the body of the person: AAL3
 )
 
-// LevelOf is the level that methods reach together.
+// LevelOf is the level that methods reach together. A wallet's key signs what a
+// picture on any screen asked it for, and the number that is compared can be read out to
+// a deceiver: that is no resistance to a high attack potential (2015/1502, annex 2.3.1)
+// nor to an impersonated verifier (SP 800-63B, AAL3), whatever is shown beside it. The
+// key of a passkey signs for the origin that the browser sees.
 func LevelOf(methods []Method) Level {
 	var all []string
 	for _, m := range methods {
@@ -56,7 +60,7 @@ func LevelOf(methods []Method) Level {
 	switch {
 	case distinct == 0:
 		return 0
-	case has("unlocks") && has("is"):
+	case slices.Contains(methods, ByPasskey) && has("is"):
 		return High
 	case distinct > 1:
 		return Substantial
@@ -87,7 +91,8 @@ type class struct {
 	level   Level
 }
 
-// classes are in the order of the lattice: what stands later is stronger.
+// classes begin with the weakest. Those of a method are beside the levels, not below
+// them: the level of one is what it reaches by itself, and only orders the list.
 var classes = []class{
 	{ACRKnowledge, []Method{ByKnowledge}, Low},
 	{ACRPIN, []Method{ByPIN}, Low},
@@ -114,18 +119,19 @@ func ACRs() []string {
 	return names
 }
 
-// Meets tells whether methods are what a class asks for, or stronger: a method of
-// its own, or a level above.
+// Meets tells whether methods are what a class asks for. A class that names methods is
+// met by one of them and by nothing else: whoever asks for a biometric must not be told
+// of one when a key was used, however strong. A level is met by itself and those above.
 func Meets(acr string, methods []Method) bool {
 	at := slices.IndexFunc(classes, func(c class) bool { return c.name == acr })
 	if at < 0 {
 		return false
 	}
-	c, reached := classes[at], LevelOf(methods)
+	c := classes[at]
 	if c.methods == nil {
-		return reached >= c.level
+		return LevelOf(methods) >= c.level
 	}
-	return reached > c.level || slices.ContainsFunc(methods, func(m Method) bool { return slices.Contains(c.methods, m) })
+	return slices.ContainsFunc(methods, func(m Method) bool { return slices.Contains(c.methods, m) })
 }
 
 // Reached is the class that a login is called: the first that was wished for and

@@ -45,12 +45,17 @@ type Config struct {
 	Face     face.Engine                                                  // nil: no faces are judged
 	Demo     bool                                                         // every code is 111111
 	Now      func() time.Time                                             // nil means time.Now
+	// CodesPerDay are those sent to one number for one address range before it must
+	// work for more; 0: ten, and in a demo a thousand.
+	CodesPerDay int
 	// Knowledge names the fields of the identity that a person must know together;
 	// none: the full name and the date of birth.
 	Knowledge []string
 	// Presented tells whose credential a wallet has shown, once; NotFound and Denied say
 	// that it showed none. Nil: credentials do not log anybody in.
 	Presented func(ctx context.Context, p Presentation) (person uuid.UUID, err error)
+	// Methods are those by which people log in here; nil: all that can be judged.
+	Methods []Method
 	// Public is where people reach this service, the issuer of its tokens: passkeys and
 	// the signatures of wallets are bound to it. Nil: neither is offered.
 	Public *url.URL
@@ -73,6 +78,12 @@ func New(c Config) (*Desk, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.CodesPerDay == 0 && c.Demo {
+		c.CodesPerDay = codesDemo
+	}
+	if c.CodesPerDay == 0 {
+		c.CodesPerDay = codesStrangers
 	}
 	if len(c.Knowledge) == 0 {
 		c.Knowledge = []string{"fullName", "dateOfBirth"}
@@ -115,11 +126,12 @@ type Attempt struct {
 	Client      string // who asks
 	Device      string // token of Remember, or empty
 	From        string // address range of the caller
+	Work        string // names the proof of work that was spent for this try; empty: none was
 }
 
-// CodeRequest asks for a one-time code.
+// CodeRequest asks for a one-time code. Its fields are those of an Attempt.
 type CodeRequest struct {
-	Identifier, Transaction, Client, Device, From string
+	Identifier, Transaction, Client, Device, From, Work string
 }
 
 // Sent tells of a code. It is the same for numbers that exist and numbers that
@@ -134,6 +146,12 @@ var errRefused = fault.New(fault.Denied, "The number and what you gave with it d
 
 // errWait says that a budget is used up.
 var errWait = fault.New(fault.Busy, "There were too many attempts. Wait an hour, use a device on which you have logged in before, or log in another way.").Named("rate-limited")
+
+// WorkNeeded is the code of the fault that asks for a proof of work (AskWork).
+const WorkNeeded = "work-needed"
+
+// errWork says that there were many tries, and that a browser that works may go on.
+var errWork = fault.New(fault.Busy, "There were many tries with this number. Have your browser work for the next one: load the page again.").Named(WorkNeeded)
 
 // claimed is who somebody says they are. A number that nobody has is a person
 // too, who never passes: so both take the same way through the same rows.
@@ -204,7 +222,7 @@ func (d *Desk) Offered() []Method {
 	if d.Presented != nil {
 		offered = append(offered, ByCredential)
 	}
-	return offered
+	return slices.DeleteFunc(offered, func(m Method) bool { return d.Methods != nil && !slices.Contains(d.Methods, m) })
 }
 
 // Verify judges an attempt. The fault is Denied with one sentence whatever was
@@ -260,12 +278,12 @@ func (d *Desk) welcome(ctx context.Context, a Attempt, method Method) (claimed, 
 	if err != nil {
 		return claimed{}, err
 	}
-	free, err := allFree(ctx, d.Pool, append(d.guesses(who.person, a, string(method)), d.party(who.person, a)...), d.Now())
+	told, err := d.limited(ctx, d.Pool, append(d.guesses(who.person, a, string(method)), d.party(who.person, a)...))
 	if err != nil {
-		return claimed{}, fmt.Errorf("reading a limit: %w", err)
+		return claimed{}, err
 	}
-	if !free {
-		return claimed{}, errWait
+	if told != nil {
+		return claimed{}, told
 	}
 	return who, nil
 }
@@ -295,20 +313,31 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 			return err
 		}
 		budgets, party := d.guesses(who.person, a, string(f.method)), d.party(who.person, a)
-		free, err := allFree(ctx, tx, party, d.Now())
-		if free {
-			free, err = spend(ctx, tx, budgets, d.Now())
+		told, err := d.limited(ctx, tx, party)
+		if err != nil {
+			return err
+		}
+		if told == nil {
+			told, err = d.take(ctx, tx, budgets)
 		}
 		if err != nil {
 			return err
 		}
-		if !free {
-			refusal = errWait
+		if told != nil {
+			refusal = told
 			return d.recordRefused(ctx, tx, a, who, "limited")
+		}
+		ceiling := d.ceiling(who.person, a, string(f.method))
+		below, err := spend(ctx, tx, ceiling, d.Now())
+		if err != nil {
+			return err
 		}
 		why, refused, err := d.judge(ctx, tx, f, who)
 		if err != nil {
 			return err
+		}
+		if !below {
+			why, refused = "limited", errRefused
 		}
 		if refused != nil {
 			refusal = refused
@@ -317,7 +346,7 @@ func (d *Desk) verify(ctx context.Context, a Attempt, f factor) (Proof, error) {
 			}
 			return d.recordRefused(ctx, tx, a, who, why)
 		}
-		if err := refund(ctx, tx, budgets); err != nil {
+		if err := refund(ctx, tx, append(budgets, ceiling...)); err != nil {
 			return err
 		}
 		proof = Proof{person: who.person, methods: []Method{f.method}, at: d.Now()}

@@ -35,39 +35,42 @@ func (d *Desk) SendCode(ctx context.Context, r CodeRequest) (Sent, error) {
 	if r.Transaction == "" {
 		return sent, errors.New("auth: a code needs a transaction")
 	}
-	limited := false
+	var told *fault.Fault
 	err := postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) error {
-		limited = false
 		who, err := d.claim(ctx, tx, r.Identifier)
 		if err != nil {
 			return err
 		}
-		free, err := spend(ctx, tx, d.codes(who.person, r.Device, r.From), d.Now())
-		if err != nil {
+		if told, err = d.take(ctx, tx, d.codes(who.person, r)); err != nil || told != nil {
 			return err
 		}
-		if limited = !free; limited {
-			return nil
+		sends, err := spend(ctx, tx, d.messages(who.person, r.Device), d.Now())
+		if err != nil {
+			return err
 		}
 		code, err := d.draw(who)
 		if err != nil {
 			return err
+		}
+		kept := d.mac(who.person, code)
+		if !sends {
+			kept = d.mac(who.person, rand.Text()) // nobody reads it, so nobody may guess it
 		}
 		in := transaction(r.Client, r.Transaction)
 		// A guess must be compared with one code, not with all that were sent.
 		if err := dropCodes(ctx, tx, in, who.person); err != nil {
 			return fmt.Errorf("keeping a code: %w", err)
 		}
-		if err := insertCode(ctx, tx, uuid.New(), in, who.person, d.mac(who.person, code), sent.Expires); err != nil {
+		if err := insertCode(ctx, tx, uuid.New(), in, who.person, kept, sent.Expires); err != nil {
 			return fmt.Errorf("keeping a code: %w", err)
 		}
-		return d.dispatch(ctx, tx, who, code, r.Client)
+		return d.dispatch(ctx, tx, who, dispatch{code, r.Client, sends})
 	})
 	if err != nil {
 		return sent, err
 	}
-	if limited {
-		return sent, errWait
+	if told != nil {
+		return sent, told
 	}
 	return sent, nil
 }
@@ -91,23 +94,33 @@ func (d *Desk) mac(person uuid.UUID, code string) []byte {
 	return d.Ring.PRF("auth code", person[:], []byte(code))
 }
 
+// dispatch is a code on its way to a person, for a client.
+type dispatch struct {
+	code, client string
+	sends        bool // false: too many were sent
+}
+
 // dispatch queues the message by the better channel that the person has. For
 // nobody, or somebody erased since, it does the same work with a message that is
 // out of date and is not sent: the time that an answer takes must not tell who
 // there is.
-func (d *Desk) dispatch(ctx context.Context, tx pgx.Tx, who claimed, code, client string) error {
+func (d *Desk) dispatch(ctx context.Context, tx pgx.Tx, who claimed, of dispatch) error {
 	i, err := d.Registry.Details(ctx, tx, who.person)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	entry := audit.Entry{Event: audit.CodeSent, Actor: actor(client)}
+	entry := audit.Entry{Event: audit.CodeSent, Actor: actor(of.client)}
 	var m notify.Message
-	if err == nil {
-		m = d.message(i, code)
-		entry.Person, entry.Details = who.person, map[string]string{"channel": string(m.Channel)}
-	} else {
-		m = d.decoy(code)
+	switch {
+	case err != nil:
+		m = d.decoy(codeText(templates.Languages()[0], of.code))
 		entry.Details = map[string]string{"channel": "none: nobody has this number"}
+	case !of.sends:
+		m = d.decoy(codeText(languageOf(i), of.code))
+		entry.Person, entry.Details = who.person, map[string]string{"channel": "none: too many were sent"}
+	default:
+		m = d.message(i, of.code)
+		entry.Person, entry.Details = who.person, map[string]string{"channel": string(m.Channel)}
 	}
 	if m.To == "" {
 		// The answer must not tell; whoever helps the person must be able to see it.
@@ -119,25 +132,22 @@ func (d *Desk) dispatch(ctx context.Context, tx pgx.Tx, who claimed, code, clien
 }
 
 // decoy is a message to nobody, which was out of date before it was written.
-func (d *Desk) decoy(code string) notify.Message {
+func (d *Desk) decoy(text string) notify.Message {
 	channel := notify.SMS
 	if !d.Offers(channel) {
 		channel = notify.Mail
 	}
-	text := templates.Languages()[0].Must("notice.code", "Code", code, "Minutes", int(codeLife.Minutes()))
 	return notify.Message{Channel: channel, To: "+00000000000", Text: text, Until: d.Now().Add(-codeLife)}
+}
+
+func codeText(l templates.Language, code string) string {
+	return l.Must("notice.code", "Code", code, "Minutes", int(codeLife.Minutes()))
 }
 
 func (d *Desk) message(i registry.Identity, code string) notify.Message {
 	l := languageOf(i)
-	text, until := l.Must("notice.code", "Code", code, "Minutes", int(codeLife.Minutes())), d.Now().Add(codeLife)
-	if i.Phone() != "" && d.Offers(notify.SMS) {
-		return notify.Message{Channel: notify.SMS, To: i.Phone(), Text: text, Until: until}
-	}
-	if i.Email() != "" && d.Offers(notify.Mail) {
-		return notify.Message{Channel: notify.Mail, To: i.Email(), Subject: l.Must("notice.code.subject"), Text: text, Until: until}
-	}
-	return notify.Message{}
+	text, until := codeText(l, code), d.Now().Add(codeLife)
+	return d.news(i, notify.Message{Text: text, Subject: l.Must("notice.code.subject"), Until: until})
 }
 
 func languageOf(i registry.Identity) templates.Language {

@@ -84,7 +84,7 @@ func TestASVS_6_5_1_CodeIsSpentOnce(t *testing.T) {
 			refused++
 			answered(t, "a loser", p, errs[i], errRefused)
 		default:
-			answered(t, "a loser beyond the budget", p, errs[i], errWait)
+			answered(t, "a loser beyond the budget", p, errs[i], errWork)
 		}
 	}
 	if won != 1 || refused != failuresFromRange {

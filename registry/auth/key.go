@@ -17,14 +17,16 @@ import (
 	"github.com/plinth-id/plinth/internal/audit"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
+	"github.com/plinth-id/plinth/internal/notify"
 	"github.com/plinth-id/plinth/internal/postgres"
 )
 
 // leastToBind is the level of the proof by which a passkey or a wallet is bound to a
 // person. What is bound logs in at Substantial ever after, so it must not come from
-// less: two kinds of evidence. A look at the body in person does as well, and a code
-// alone only for who has nothing else yet, or nobody could begin. A deployment that
-// enrols wallets at its centres raises this to High.
+// less: two kinds of evidence. A look at the body does as well, and a code alone only for
+// who has nothing else, neither set up nor enrolled, or nobody could begin: who has
+// fingers on record shows one. A deployment that enrols wallets at its centres raises
+// this to High.
 const leastToBind = Substantial
 
 const (
@@ -37,8 +39,15 @@ func (d *Desk) mayBind(ctx context.Context, db postgres.DB, p Proof) error {
 	if err := d.fresh(p); err != nil {
 		return err
 	}
-	if LevelOf(p.methods) >= leastToBind || slices.ContainsFunc(p.methods, func(m Method) bool { return slices.Contains(byBody, m) }) {
+	weak, err := d.byCodeAlone(ctx, db, p)
+	if err != nil {
+		return err
+	}
+	if binds(p.methods) && !weak {
 		return nil
+	}
+	if weak {
+		return d.unlessBody(ctx, db, p.person)
 	}
 	if !slices.Contains(p.methods, ByCode) {
 		return errWeakProof
@@ -50,8 +59,87 @@ func (d *Desk) mayBind(ctx context.Context, db postgres.DB, p Proof) error {
 	if more {
 		return errWeakProof
 	}
+	return d.unlessBody(ctx, db, p.person)
+}
+
+// binds tells methods that suffice to bind a key, whatever else the person has.
+func binds(methods []Method) bool {
+	return LevelOf(methods) >= leastToBind || slices.ContainsFunc(methods, func(m Method) bool { return slices.Contains(byBody, m) })
+}
+
+// byCodeAlone tells a proof of two kinds of which one came out of the other: whoever gets
+// somebody's codes can set a PIN with one, and come back with both.
+func (d *Desk) byCodeAlone(ctx context.Context, db postgres.DB, p Proof) (bool, error) {
+	var others []Method
+	for _, m := range p.methods {
+		if m != ByPIN && m != ByPassword {
+			others = append(others, m)
+		}
+	}
+	if binds(others) || !binds(p.methods) {
+		return false, nil
+	}
+	for _, m := range p.methods {
+		if slices.Contains(others, m) {
+			continue
+		}
+		kept, err := d.secretOf(ctx, db, claimed{p.person, true}, m)
+		if err != nil || !kept.ByCode {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// unlessBody refuses who has more to show.
+func (d *Desk) unlessBody(ctx context.Context, db postgres.DB, person uuid.UUID) error {
+	body, err := d.hasBody(ctx, db, person)
+	if err == nil && body {
+		return errWeakProof
+	}
+	return err
+}
+
+// hasBody tells whether somebody was enrolled with a part of the body by which they can
+// log in here.
+func (d *Desk) hasBody(ctx context.Context, db postgres.DB, person uuid.UUID) (bool, error) {
+	enrolled, err := d.Registry.Templates(ctx, db, person)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	offered := d.Offered()
+	for position := range enrolled {
+		for _, p := range parts {
+			if p.modality == position.Modality() && slices.Contains(offered, p.method) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// tellBound tells a person by every channel that something logs in as them from now on:
+// whoever has taken over one channel does not have the others.
+func (d *Desk) tellBound(ctx context.Context, tx pgx.Tx, person uuid.UUID, kind Method) error {
+	i, err := d.Registry.Details(ctx, tx, person)
+	if err != nil {
+		return err
+	}
+	l, now := languageOf(i), d.Now()
+	text := l.Must("notice.bound", "Device", l.Must("notice.bound."+string(kind)), "At", moment(now), "Address", d.Public.JoinPath(accountPage).String())
+	for _, m := range d.everywhere(i, notify.Message{Text: text, Subject: l.Must("notice.bound.subject"), Until: now.Add(noticeLife)}) {
+		if err := d.Queue(ctx, tx, m); err != nil {
+			return err
+		}
+	}
 	return nil
 }
+
+// accountPage is where people see what logs in as them.
+const accountPage = "/oidc/account"
 
 // bound is a passkey or the key of a wallet, opened.
 type bound struct {
@@ -87,7 +175,7 @@ func (d *Desk) keep(ctx context.Context, tx pgx.Tx, row keyRow, record any, seal
 	if !fresh {
 		return errTaken
 	}
-	return nil
+	return d.tellBound(ctx, tx, row.Person, row.Kind)
 }
 
 // untaken refuses a key that is bound. Insertion finds it under the current lookup key

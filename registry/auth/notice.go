@@ -11,6 +11,8 @@ import (
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/notify"
 	"github.com/plinth-id/plinth/internal/postgres"
+	"github.com/plinth-id/plinth/registry"
+	"github.com/plinth-id/plinth/templates"
 )
 
 // noticeLife is how long news of a login is worth sending.
@@ -27,16 +29,35 @@ func (d *Desk) Tell(ctx context.Context, tx pgx.Tx, person uuid.UUID, key string
 		return err
 	}
 	l, now := languageOf(i), d.Now()
-	m := notify.Message{Text: l.Must(key, "Client", client(l.BCP47), "At", now.UTC().Format("2006-01-02 15:04 UTC")), Until: now.Add(noticeLife)}
-	switch {
-	case i.Phone() != "" && d.Offers(notify.SMS):
-		m.Channel, m.To = notify.SMS, i.Phone()
-	case i.Email() != "" && d.Offers(notify.Mail):
-		m.Channel, m.To, m.Subject = notify.Mail, i.Email(), l.Must(key+".subject")
-	default:
+	m := d.news(i, notify.Message{Text: l.Must(key, "Client", client(l.BCP47), "At", moment(now)), Subject: l.Must(key + ".subject"), Until: now.Add(noticeLife)})
+	if m.To == "" {
 		return nil
 	}
 	return d.Queue(ctx, tx, m)
+}
+
+func moment(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
+
+// news directs a message to the better channel that a person has; to nobody when they
+// have none.
+func (d *Desk) news(i registry.Identity, m notify.Message) notify.Message {
+	all := d.everywhere(i, m)
+	if len(all) == 0 {
+		return notify.Message{}
+	}
+	return all[0]
+}
+
+// everywhere directs a message to every channel that a person has, the better first.
+func (d *Desk) everywhere(i registry.Identity, m notify.Message) (all []notify.Message) {
+	if i.Phone() != "" && d.Offers(notify.SMS) {
+		all = append(all, notify.Message{Channel: notify.SMS, To: i.Phone(), Text: m.Text, Until: m.Until})
+	}
+	if i.Email() != "" && d.Offers(notify.Mail) {
+		m.Channel, m.To = notify.Mail, i.Email()
+		all = append(all, m)
+	}
+	return all
 }
 
 // Whose is the person who has a number; for a number that nobody has, somebody who
@@ -55,36 +76,40 @@ type Call struct {
 }
 
 // Call sends a person the address at which they can answer. For a number that
-// nobody has it does the same, and sends nothing.
+// nobody has, and for one that was called too often, the client sees no difference:
+// nobody answers.
 func (d *Desk) Call(ctx context.Context, tx pgx.Tx, c Call) error {
 	who, err := d.claim(ctx, tx, c.Identifier)
 	if err != nil {
 		return err
 	}
-	free, err := spend(ctx, tx, d.codes(who.person, "", c.From), d.Now())
-	if err != nil {
+	free, err := spend(ctx, tx, d.calls(c), d.Now())
+	if err != nil || !free {
 		return err
 	}
-	if !free || !who.exists {
-		return nil // the client sees no difference: nobody answers
+	sends, err := spend(ctx, tx, d.messages(who.person, ""), d.Now())
+	if err != nil {
+		return err
 	}
 	i, err := d.Registry.Details(ctx, tx, who.person)
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	l := languageOf(i)
+	// Of a number that nobody has as much is made, kept and recorded as of one that
+	// somebody has: a message out of date, which is not sent.
+	l, entry := templates.Languages()[0], audit.Entry{Event: audit.LoginCalled, Actor: actor(c.Client)}
+	if err == nil {
+		l, entry.Person = languageOf(i), who.person
+	}
 	text := l.Must("notice.call", "Client", c.Named(l.BCP47), "Binding", c.Binding, "Address", c.Address)
-	m := notify.Message{Text: text, Until: c.Until}
-	switch {
-	case i.Phone() != "" && d.Offers(notify.SMS):
-		m.Channel, m.To = notify.SMS, i.Phone()
-	case i.Email() != "" && d.Offers(notify.Mail):
-		m.Channel, m.To, m.Subject = notify.Mail, i.Email(), l.Must("notice.call.subject")
-	default:
-		return nil
+	m := d.decoy(text)
+	if err == nil && sends {
+		m = d.news(i, notify.Message{Text: text, Subject: l.Must("notice.call.subject"), Until: c.Until})
 	}
-	if err := d.Queue(ctx, tx, m); err != nil {
-		return err
+	if m.To != "" {
+		if err := d.Queue(ctx, tx, m); err != nil {
+			return err
+		}
 	}
-	return audit.Append(ctx, tx, audit.Entry{Event: audit.LoginCalled, Person: who.person, Actor: actor(c.Client)})
+	return audit.Append(ctx, tx, entry)
 }

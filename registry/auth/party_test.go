@@ -21,7 +21,7 @@ func TestARogueRelyingPartyIsBounded(t *testing.T) {
 	a := w.person(t)
 	uin := a.UIN.Reveal()
 	device := w.Remember(w.logIn(t, uin))
-	b := w.party(a.Person, Attempt{Client: portal})[0]
+	b := w.party(a.Person, Attempt{Identifier: uin, Client: portal})[0]
 	if b.limit*partyShards != failuresParty {
 		t.Fatalf("got shards of %d, want them to make %d", b.limit, failuresParty)
 	}
@@ -41,10 +41,14 @@ func TestARogueRelyingPartyIsBounded(t *testing.T) {
 	for what, x := range map[string]Attempt{"a code": {Code: "000000"}, "a PIN": {PIN: goodPIN}} {
 		x.Identifier, x.Transaction, x.Client, x.From = uin, "an attack", portal, rangeOf(4)
 		p, err := w.Verify(t.Context(), x)
-		answered(t, what, p, err, errWait)
+		answered(t, what, p, err, errWork)
 	}
-	// Nobody is kept from a known device, nor from another relying party.
-	r := CodeRequest{Identifier: uin, Transaction: uuid.NewString(), Client: portal, Device: device, From: rangeOf(4)}
+	// Nobody is kept from logging in who works for it, from a known device, nor from another relying party.
+	r := CodeRequest{Identifier: uin, Transaction: uuid.NewString(), Client: portal, From: rangeOf(5), Work: "work"}
+	if p, err := w.Verify(t.Context(), with(r, w.send(t, r))); p.Zero() {
+		t.Errorf("got %v, want whoever works let in", err)
+	}
+	r = CodeRequest{Identifier: uin, Transaction: uuid.NewString(), Client: portal, Device: device, From: rangeOf(4)}
 	if p, err := w.Verify(t.Context(), with(r, w.send(t, r))); p.Zero() {
 		t.Errorf("got %v, want the known device let in", err)
 	}

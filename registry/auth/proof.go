@@ -18,6 +18,9 @@ import (
 
 const (
 	proofLife = 10 * time.Minute // from the proof to what is asked with it
+	// VisitLife is how long the pages of one login may take, from the first to the last;
+	// what was proven on one of them holds until then.
+	VisitLife = time.Hour
 	// SessionLife is how long somebody stays logged in to the provider in one browser.
 	SessionLife = time.Hour
 )
@@ -27,13 +30,17 @@ type Proof struct {
 	person  uuid.UUID
 	methods []Method
 	at      time.Time
+	visit   bool // it waited for the other pages of its login
 	session bool // it is kept for later logins in the same browser
 }
 
 // life is how long a proof may wait for what is asked with it.
 func (p Proof) life() time.Duration {
-	if p.session {
+	switch {
+	case p.session:
 		return SessionLife
+	case p.visit:
+		return VisitLife
 	}
 	return proofLife
 }
@@ -169,7 +176,8 @@ var (
 	grantPlace = []byte("auth grant\x00")
 )
 
-// SealProof makes a proof portable, for the place that ad names: a cookie, a row.
+// SealProof makes a proof portable, for the place that ad names: a cookie, a row. Within
+// VisitLife that place decides how long it is good: the page tells the person.
 func (d *Desk) SealProof(p Proof, ad []byte) ([]byte, error) {
 	if p.Zero() {
 		return nil, errNoProof
@@ -177,13 +185,13 @@ func (d *Desk) SealProof(p Proof, ad []byte) ([]byte, error) {
 	return d.seal(sealed{Person: p.person, Methods: p.methods, At: p.at}, proofPlace, ad)
 }
 
-// OpenProof opens what SealProof sealed, while it is fresh.
+// OpenProof opens what SealProof sealed, while a visit may last.
 func (d *Desk) OpenProof(blob, ad []byte) (Proof, error) {
 	s, err := d.open(blob, proofPlace, ad)
-	if err != nil || d.Now().Sub(s.At) > proofLife {
+	if err != nil || d.Now().Sub(s.At) > VisitLife {
 		return Proof{}, errNoProof.Because(err)
 	}
-	return Proof{person: s.Person, methods: s.Methods, at: s.At}, nil
+	return Proof{person: s.Person, methods: s.Methods, at: s.At, visit: true}, nil
 }
 
 // Stay makes a proof portable for the later logins of one browser.
@@ -209,7 +217,7 @@ func (d *Desk) Combine(first, second Proof) (Proof, error) {
 	if first.Zero() || second.Zero() || first.person != second.person {
 		return Proof{}, errNoProof
 	}
-	both := Proof{person: first.person, methods: first.Methods(), at: first.at, session: first.session || second.session}
+	both := Proof{person: first.person, methods: first.Methods(), at: first.at, visit: first.visit || second.visit, session: first.session || second.session}
 	for _, m := range second.methods {
 		if !slices.Contains(both.methods, m) {
 			both.methods = append(both.methods, m)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -46,12 +47,23 @@ func TestProofIsGoodForAWhile(t *testing.T) {
 	if _, err := w.Grant(p, terms()); err != nil {
 		t.Errorf("got %v, want it good until its end", err)
 	}
-	if _, err := w.OpenProof(blob, []byte("a cookie")); err != nil {
-		t.Errorf("got %v, want it opened until its end", err)
-	}
 	w.wait(time.Second)
 	if g, err := w.Grant(p, terms()); !g.Zero() || !fault.Is(err, fault.Denied) {
 		t.Errorf("got %v, want it refused after its end", err)
+	}
+	// What waited on the pages of a login is good as long as they may be: somebody who asked
+	// for more time has got it.
+	w.wait(VisitLife - proofLife - time.Second)
+	q, err := w.OpenProof(blob, []byte("a cookie"))
+	if g, granted := w.Grant(q, terms()); err != nil || granted != nil || g.Zero() {
+		t.Errorf("got %v, %v; want it good until the end of the visit", err, granted)
+	}
+	if err := w.SetPIN(t.Context(), q, goodPIN); !errors.Is(err, errNoProof) {
+		t.Errorf("got %v, want a fresher one to set a PIN", err)
+	}
+	w.wait(time.Second)
+	if g, err := w.Grant(q, terms()); !g.Zero() || !fault.Is(err, fault.Denied) {
+		t.Errorf("got %v, want it refused after the visit", err)
 	}
 	if p, err := w.OpenProof(blob, []byte("a cookie")); !p.Zero() || !fault.Is(err, fault.Denied) {
 		t.Errorf("got %v, want it refused after its end", err)
@@ -95,6 +107,7 @@ func TestProofAndGrantComeBackAsTheyWereSealed(t *testing.T) {
 	// What was sealed before a rotation is opened after it.
 	must(t, w.Ring.Rotate(t.Context(), keys.Sessions))
 	q, err := w.OpenProof(blob, []byte("a cookie"))
+	p.visit = true // it waited
 	if err != nil || fmt.Sprintf("%+v", q) != fmt.Sprintf("%+v", p) || q.Zero() {
 		t.Errorf("got %+v, %v; want %+v", q, err, p)
 	}

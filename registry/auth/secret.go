@@ -40,6 +40,7 @@ type hashed struct {
 	Memory uint32 `json:"memory"`
 	Passes uint32 `json:"passes"`
 	Lanes  uint8  `json:"lanes"`
+	ByCode bool   `json:"by_code,omitempty"` // it was set on the strength of a code, and proves no more than that
 }
 
 // errWeakProof says that a proof is good for a login, and not for this.
@@ -48,7 +49,7 @@ var errWeakProof = fault.New(fault.Denied, "This asks for a stronger login. Log 
 // errGone says that the person may not be served any more.
 var errGone = fault.New(fault.Denied, "This identity is not active. Ask at an enrolment centre.").Named("identity-inactive")
 
-// fresh refuses a proof that is older than a login takes, also that of a session.
+// fresh refuses a proof of some time ago, also that of a visit or a session.
 func (d *Desk) fresh(p Proof) error {
 	if p.Zero() || d.Now().Sub(p.at) > proofLife {
 		return errNoProof
@@ -94,7 +95,7 @@ func (d *Desk) setSecret(ctx context.Context, proof Proof, kind Method, secret s
 	if rule := weak(i); rule != "" {
 		return fault.New(fault.Invalid, "Choose another "+string(kind)+": it "+rule+".").Named(string(kind)+"-weak").At(string(kind), rule)
 	}
-	kept := hashed{Salt: make([]byte, saltBytes), Memory: hashMemory, Passes: hashPasses, Lanes: hashLanes}
+	kept := hashed{Salt: make([]byte, saltBytes), Memory: hashMemory, Passes: hashPasses, Lanes: hashLanes, ByCode: !binds(proof.methods)}
 	_, _ = rand.Read(kept.Salt) // never fails (crypto/rand)
 	if kept.Hash, err = d.hash(ctx, secret, kept); err != nil {
 		return err

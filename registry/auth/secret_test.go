@@ -172,7 +172,7 @@ func TestASVS_6_6_3_GuessesAtPINsSideBySideAreBounded(t *testing.T) {
 		for _, err := range errs {
 			if errors.Is(err, errRefused) {
 				judged++
-			} else if !errors.Is(err, errWait) {
+			} else if !errors.Is(err, errWork) {
 				t.Errorf("got %v, want one of the two refusals", err)
 			}
 		}

@@ -161,7 +161,7 @@ func visit(identifier, transaction string) CodeRequest {
 
 // with answers a request for a code.
 func with(r CodeRequest, code string) Attempt {
-	return Attempt{Identifier: r.Identifier, Code: code, Transaction: r.Transaction, Client: r.Client, Device: r.Device, From: r.From}
+	return Attempt{Identifier: r.Identifier, Code: code, Transaction: r.Transaction, Client: r.Client, Device: r.Device, From: r.From, Work: r.Work}
 }
 
 // other is a code that is not this one.

@@ -23,9 +23,18 @@ type Binding struct {
 	Server      string          `json:"server"`
 	Transaction string          `json:"transaction_id"`
 	Number      string          `json:"number"`
-	Code        string          `json:"code,omitempty"`
+	Owner       Owner           `json:"owner,omitzero"`
 	Name        string          `json:"name,omitempty"`
 	Waiting     *holder.Waiting `json:"waiting,omitempty"`
+}
+
+// Owner is what the owner gives of themselves to have a key bound: the code, and one thing
+// more where the provider knows more of them than a telephone.
+type Owner struct {
+	Code     string `json:"otp"`
+	PIN      string `json:"pin,omitempty"`
+	Finger   []byte `json:"finger,omitempty"`   // image
+	Position string `json:"position,omitempty"` // of the finger; empty: any
 }
 
 // BeginBinding has the provider send its code to the owner.
@@ -34,10 +43,10 @@ func (r *Runner) BeginBinding(ctx context.Context, server, number string) (*Bind
 	return b, r.postJSON(ctx, b.Server+linkPath+"/binding-otp", map[string]string{"individual_id": number}, b)
 }
 
-// Bind asks for the proof of a key, with the code that the owner got.
-func (r *Runner) Bind(b *Binding, key jose.JSONWebKey, code, name string) (Turn, error) {
+// Bind asks for the proof of a key, with what the owner gives.
+func (r *Runner) Bind(b *Binding, key jose.JSONWebKey, owner Owner, name string) (Turn, error) {
 	proof, err := holder.Draft(key, map[string]any{"jwk": key}, map[string]any{"aud": b.Server, "transaction": b.Transaction})
-	b.Code, b.Name, b.Waiting = code, name, &proof
+	b.Owner, b.Name, b.Waiting = owner, name, &proof
 	return Turn{Sign: holder.Signings([]holder.Waiting{proof})}, err
 }
 
@@ -52,8 +61,14 @@ func (r *Runner) Bound(ctx context.Context, b *Binding, signatures [][]byte) (st
 	var bound struct {
 		ID string `json:"kid"`
 	}
-	return bound.ID, r.postJSON(ctx, b.Server+linkPath+"/binding", map[string]string{"individual_id": b.Number, "transaction_id": b.Transaction,
-		"otp": b.Code, "name": b.Name, "key_proof": holder.Compact(*b.Waiting, signatures[0])}, &bound)
+	asked := struct {
+		Owner
+		Number      string `json:"individual_id"`
+		Transaction string `json:"transaction_id"`
+		Name        string `json:"name"`
+		Proof       string `json:"key_proof"`
+	}{b.Owner, b.Number, b.Transaction, b.Name, holder.Compact(*b.Waiting, signatures[0])}
+	return bound.ID, r.postJSON(ctx, b.Server+linkPath+"/binding", asked, &bound)
 }
 
 // Link is a login that a provider asks the owner about.

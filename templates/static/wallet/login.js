@@ -48,7 +48,10 @@ export const bind = async (fields) => {
 };
 export const bound = async (fields) => {
   const key = await make();
-  const asked = await step('prove', { state: binding.state, keys: [key.jwk], code: fields.get('code').trim(), name: fields.get('name') });
+  const picture = fields.get('finger');
+  const finger = picture?.size ? btoa(new Uint8Array(await picture.arrayBuffer()).reduce((all, byte) => all + String.fromCharCode(byte), '')) : undefined;
+  const owner = { otp: fields.get('code').trim(), pin: fields.get('pin').trim() || undefined, finger };
+  const asked = await step('prove', { state: binding.state, keys: [key.jwk], owner, name: fields.get('name') });
   const { kid } = await step('bound', { state: asked.state, signatures: await sign(asked.sign) });
   contents.logins = [...contents.logins.filter((one) => one.server !== here), { server: here, kid, key: key.name }];
   await save();
