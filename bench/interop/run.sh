@@ -18,7 +18,7 @@ until grep -q 'Plinth is ready' "$work/out"; do
   sleep 0.1
 done
 
-say() { printf '%-30s' "$1"; }
+say() { printf '%-34s' "$1"; }
 say 'openid-client logs in'
 node login.mjs "$PLINTH_DATA/demo.json"
 say '… by FAPI 2.0, both profiles'
@@ -66,6 +66,8 @@ say '@sd-jwt reads the status list'
 node status.mjs "$PLINTH_DATA/demo.json" ../../plinth
 say 'zxing and PixelPass read QR'
 node qr.mjs "$PLINTH_DATA/demo.json" ../../plinth
+say '@sd-jwt/sd-jwt-vc, both ways'
+(here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc/sdjwt)
 say '@digitalbazaar suites, both ways'
 (here="$PWD" && cd ../.. && PLINTH_INTEROP="$here" go test -count=1 -run TestInteropBothWays ./credentials/vc)
 say 'SBI by a client of its own'
