@@ -39,7 +39,12 @@ func TestJourneyOfAPasskey(t *testing.T) {
 		}),
 		chromedp.Navigate(d.url+"/oidc/account"), enter(who.UIN),
 		chromedp.WaitVisible(`form[action="/oidc/account/passkey/new"]`), shot("account"), narrow(t, "the account"),
+		// Who was enrolled with fingers shows one, beside the code.
 		chromedp.Click(`form[action="/oidc/account/passkey/new"] button`),
+		chromedp.WaitVisible(`#method-finger`), chromedp.Click(`#method-finger`), chromedp.Click(`main form button:not(.link)`),
+		chromedp.WaitVisible(`#identifier`), chromedp.SendKeys(`#identifier`, who.UIN), chromedp.Click(`main form button:not(.link)`),
+		chromedp.WaitVisible(`#image`), chromedp.SetUploadFiles(`#image`, []string{who.Finger}), chromedp.Click(`form[action="/oidc/login/image"] button`),
+		chromedp.WaitVisible(`form[action="/oidc/account/passkey/new"]`), chromedp.Click(`form[action="/oidc/account/passkey/new"] button`),
 		chromedp.WaitVisible(`#passkey-form`), chromedp.SendKeys(`#name`, "A phone"), shot("passkey-new"), chromedp.Click(`#passkey`),
 		chromedp.WaitVisible(`form[action="/oidc/account/drop"] bdi`), shot("account-passkey"),
 		chromedp.Click(`form[action="/oidc/account/logout"] button`), chromedp.WaitNotPresent(`form[action="/oidc/account/logout"]`), shot("logged-out"),
