@@ -29,6 +29,8 @@ const (
 	deferredApproved = "approved"
 	deferredRefused  = "refused"
 	deferredTaken    = "taken"
+
+	mostDeferred = 20 // requests of one person for one kind that wait at once
 )
 
 // errTransaction is one answer for what is unknown, expired, taken or somebody else's.
@@ -89,6 +91,13 @@ func (i *Issuer) deferIt(ctx context.Context, g auth.Grant, o order, draft13 boo
 		}
 		if !active {
 			return errDenied
+		}
+		open, err := openDeferred(ctx, tx, row.PersonLookup, row.Configuration, row.Created)
+		if err != nil {
+			return err
+		}
+		if open >= mostDeferred {
+			return errDenied.Because(errors.New("as many requests of this person wait already as officers should be troubled with"))
 		}
 		var b pgx.Batch
 		if err := i.spendNonces(&b, o.nonces); err != nil {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -71,7 +70,6 @@ func (i *Issuer) artefacts(ctx context.Context, o order) ([]artefact, error) {
 	if who.Status != registry.Active {
 		return nil, errDenied
 	}
-	from := i.Now().UTC().Truncate(time.Second)
 	holders := o.keys
 	if holders == nil {
 		holders = []proof.Key{{}}
@@ -81,6 +79,7 @@ func (i *Issuer) artefacts(ctx context.Context, o order) ([]artefact, error) {
 		if err := i.ready(k); err != nil {
 			return nil, err
 		}
+		from := i.from(k)
 		for _, holder := range holders {
 			all = append(all, artefact{kind: k, statement: statement{ID: uuid.New(), Who: who, Holder: holder, From: from, Until: i.until(k, from)}})
 		}

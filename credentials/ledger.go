@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -195,6 +196,31 @@ func (i *Issuer) PersonOf(ctx context.Context, db postgres.DB, id uuid.UUID) (uu
 		return uuid.Nil, err
 	}
 	return uuid.FromBytes(plain)
+}
+
+// HolderAt tells whose credential the holder of a key has shown: the one with this place
+// in a status list, if it was given to that key and stands. The ledger says so, and no
+// copy of a list: what was revoked a moment ago is worth nothing.
+func (i *Issuer) HolderAt(ctx context.Context, db postgres.DB, at status.Entry, holder []byte) (uuid.UUID, error) {
+	l, err := lineAt(ctx, db, at.List, at.Index)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, errNoCredential
+	}
+	if err != nil {
+		return uuid.Nil, err
+	}
+	given, err := holderOf(ctx, db, l.ID)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	said, err := i.Status.Values(ctx, db, []status.Entry{at})
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if len(holder) == 0 || !bytes.Equal(given, holder) || said[0] != status.Valid || l.State != "issued" || !i.Now().Before(l.Expires) {
+		return uuid.Nil, errNoCredential
+	}
+	return i.PersonOf(ctx, db, l.ID)
 }
 
 // PersonAt tells whom the credential with this place in a status list is about: of

@@ -46,6 +46,24 @@ func (i *Issuer) authority() string {
 	return i.Config.Issuer.Host
 }
 
+// from is since when a credential holds that is issued now: since the day began, for
+// what was issued together would else be known as one by the second (OpenID4VCI 1.0,
+// Unique Values Encoded in the Credential); and no longer than its certificate.
+func (i *Issuer) from(k Kind) time.Time {
+	day := i.Now().UTC().Truncate(24 * time.Hour)
+	if k.Format != kind.SDJWT && k.Format != kind.MDoc {
+		return day
+	}
+	signer, err := i.Chain.Signer()
+	if err != nil || len(signer.Chain) == 0 {
+		return day // whoever signs says why it cannot be
+	}
+	if since := signer.Chain[0].NotBefore.UTC(); since.After(day) {
+		return since
+	}
+	return day
+}
+
 // until is how long a credential holds that is issued now. An SD-JWT VC holds no
 // longer than its certificate, which is checked whenever it is shown.
 func (i *Issuer) until(k Kind, from time.Time) time.Time {

@@ -26,6 +26,16 @@ type deferredRow struct {
 
 const deferredColumns = `id, hash, state, configuration, person_lookup, sealed_grant, sealed_keys, draft13, approval, created_at, expires_at`
 
+// openDeferred counts what waits for a person.
+func openDeferred(ctx context.Context, db postgres.DB, person []byte, configuration string, now time.Time) (n int, err error) {
+	err = db.QueryRow(ctx, `SELECT count(*) FROM credential_deferred WHERE person_lookup = $1 AND configuration = $2 AND state = 'waiting' AND expires_at > $3`,
+		person, configuration, now).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting what waits for a person: %w", err)
+	}
+	return n, nil
+}
+
 func insertDeferred(ctx context.Context, db postgres.DB, r deferredRow) error {
 	_, err := db.Exec(ctx, `INSERT INTO credential_deferred (`+deferredColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		r.ID, r.Hash, r.State, r.Configuration, r.PersonLookup, r.Grant, r.Keys, r.Draft13, r.Approval, r.Created, r.Expires)

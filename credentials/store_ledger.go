@@ -43,6 +43,15 @@ func lineAt(ctx context.Context, db postgres.DB, list int64, index int) (line, e
 	return all[0], nil
 }
 
+// holderOf is the thumbprint of the key that an artefact is bound to; nil: to none.
+func holderOf(ctx context.Context, db postgres.DB, id uuid.UUID) (holder []byte, err error) {
+	err = db.QueryRow(ctx, `SELECT holder FROM credential_issuance WHERE id = $1`, id).Scan(&holder)
+	if err != nil {
+		return nil, fmt.Errorf("reading whose key has credential %s: %w", id, err)
+	}
+	return holder, nil
+}
+
 // markSuspended notes who suspended artefacts; nil: nobody any more.
 func markSuspended(ctx context.Context, db postgres.DB, ids []uuid.UUID, by *string) error {
 	_, err := db.Exec(ctx, `UPDATE credential_issuance SET suspended = $2 WHERE id = ANY ($1) AND suspended IS DISTINCT FROM $2`, ids, by)

@@ -74,7 +74,7 @@ func (h *house) buildVerifier() (err error) {
 		return err
 	}
 	known := presets(h.URL.String())
-	c := verifier.Config{Trust: h.trusted, Status: h.fetchStatus, Tokens: h.fetchTokens, Signer: signer, Lists: h.ownLists}
+	c := verifier.Config{Trust: h.trusted, Status: h.fetchStatus, Tokens: h.fetchTokens, Fresh: h.ownStatus, Signer: signer, Lists: h.ownLists}
 	for _, p := range known {
 		c.Asks = append(c.Asks, p.Name)
 	}

@@ -29,6 +29,11 @@ func (h *house) fetchStatus(ctx context.Context, address string) ([]byte, error)
 	return fetch(ctx, web.NewClient(web.ClientConfig{}), address)
 }
 
+// ownStatus tells lists of ours, which cost nothing to ask for again.
+func (h *house) ownStatus(address string) bool {
+	return strings.HasPrefix(address, h.URL.String()+"/status/")
+}
+
 // fetchTokens does the same for Token Status Lists, which are at the same addresses.
 func (h *house) fetchTokens(ctx context.Context, address string) ([]byte, error) {
 	if list, ok := strings.CutPrefix(address, h.URL.String()+"/status/"); ok {

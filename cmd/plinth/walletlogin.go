@@ -49,8 +49,8 @@ func loginQuery(base string) (json.RawMessage, error) {
 var errNotOurs = fault.New(fault.Denied, "The wallet has not shown a credential of ours.").Named("not-presented")
 
 // presented tells whose credential a wallet has shown: the ledger finds it by its place
-// in a status list of ours. The verifier has checked that the list and the credential
-// are of one issuer, so that nobody else's credential can point there.
+// in a status list of ours, and knows to which key it was given and whether it stands.
+// So nobody else's credential can pass for it, and none that was just revoked.
 func (h *house) presented(ctx context.Context, p auth.Presentation) (uuid.UUID, error) {
 	shown, err := h.counter.Presented(ctx, p.Request, p.Key, p.Code)
 	if err != nil {
@@ -64,7 +64,7 @@ func (h *house) presented(ctx context.Context, p auth.Presentation) (uuid.UUID, 
 			if !ours || err != nil {
 				continue
 			}
-			return h.issuer.PersonAt(ctx, h.pool, list, at.Index)
+			return h.issuer.HolderAt(ctx, h.pool, h.status.Entry(list, at.Index), s.Holder)
 		}
 	}
 	return uuid.Nil, errNotOurs

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
+	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
 	"github.com/plinth-id/plinth/wallet"
 )
@@ -45,6 +48,51 @@ func TestJourneyOfALoginByACredential(t *testing.T) {
 	}
 	if !strings.Contains(profile, "Lucia Login") {
 		t.Errorf("got %q, want the holder of the credential", profile)
+	}
+}
+
+// What was revoked a moment ago logs nobody in, though verifiers may still hold a list
+// in which it stands.
+func TestARevokedCredentialLogsNobodyIn(t *testing.T) {
+	d := demoOf(t)
+	offer, txCode := d.offered(t, "Rita Revoked")
+	w, err := wallet.New(filepath.Join(t.TempDir(), "wallet"), "a passphrase for tests", web.NewClient(web.ClientConfig{Timeout: 20 * time.Second, Private: true}))
+	must(t, err)
+	_, err = w.Receive(t.Context(), offer, txCode)
+	must(t, err)
+	h := d.here(t)
+	must(t, postgres.InTx(t.Context(), h.pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(t.Context(), `SELECT id FROM credential_issuance WHERE holder IS NOT NULL ORDER BY intended_at DESC LIMIT 20`)
+		if err != nil {
+			return err
+		}
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		for _, id := range ids {
+			if err == nil {
+				err = h.issuer.Revoke(t.Context(), tx, id, "system", "reported stolen")
+			}
+		}
+		return err
+	}))
+	var shown string
+	err = chromedp.Run(chromium(t),
+		chromedp.Navigate(d.url+"/demo/portal"), chromedp.Click(`main form button`),
+		chromedp.WaitVisible(`#method-credential`), chromedp.Click(`#method-credential`), chromedp.Click(`main form button:not(.link)`),
+		chromedp.WaitVisible(`#credential`),
+		chromedp.ActionFunc(func(ctx context.Context) error {
+			var link, number string
+			if err := chromedp.Run(ctx, chromedp.AttributeValue(`#credential a.button`, "href", &link, nil), chromedp.Text(`#credential .lead .mono`, &number)); err != nil {
+				return err
+			}
+			_ = d.showAndConfirm(ctx, w, link, number) // the verifier may refuse it already
+			return nil
+		}),
+		chromedp.Sleep(3*time.Second), chromedp.Text(`main`, &shown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(shown, "Rita") || !strings.Contains(shown, "Show your digital credential") {
+		t.Errorf("got %q, want nobody logged in", shown)
 	}
 }
 

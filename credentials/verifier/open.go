@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -33,8 +34,9 @@ type shown struct {
 	root        any            // as a query sees it, from the root of the credential
 	types       []string
 	authorities map[string][]string
-	holder      string   // how the holder's proof ended; empty: none was asked for
-	confirmed   []string // of the transactions
+	holder      string           // how the holder's proof ended; empty: none was asked for
+	key         crypto.PublicKey // that the holder has proven to have; nil: none
+	confirmed   []string         // of the transactions
 	from, until time.Time
 	timing      error
 	status      []place

@@ -30,7 +30,7 @@ func (v *Verifier) openResponse(text string, b Binding) (shown, error) {
 		return shown{}, fmt.Errorf("%w: one document was asked for", mdoc.ErrMalformed)
 	}
 	s := v.openDocument(documents[0])
-	s.timing, s.holder = timing, holderProved
+	s.timing, s.holder, s.key = timing, holderProved, documents[0].DeviceKey
 	return s, nil
 }
 

@@ -40,6 +40,9 @@ func (v *Verifier) openSDJWT(ctx context.Context, text string, b *Binding) (show
 	if issuer, ok := v.certified(c.Chain); ok && !sameIssuer(issuer, c.Issuer) {
 		s.issuer = issuer
 	}
+	if o.Binding != nil {
+		s.key = c.Holder
+	}
 	s.from, s.until = c.Times.NotBefore, c.Times.Expires
 	s.id, _ = c.Claims["jti"].(string)
 	s.claims = map[string]any{}

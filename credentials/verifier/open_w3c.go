@@ -74,6 +74,9 @@ func (s shown) heldBy(holder string, err error) (shown, error) {
 	if err == nil && (holder == "" || s.subject != holder) {
 		err = sdjwt.ErrHolderKey
 	}
+	if err == nil {
+		s.key, _ = vc.ParseDID(holder) // of methods whose name is no key there is none
+	}
 	s.holder = holderProved
 	return s, err
 }

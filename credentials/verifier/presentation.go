@@ -2,7 +2,10 @@ package verifier
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/credentials/vc/dcql"
@@ -33,6 +36,7 @@ type Presented struct {
 	ID        string   // of the credential, by its issuer; may be empty
 	Places    []Place  // of its status
 	Confirmed []string // of the transactions
+	Holder    []byte   // thumbprint (RFC 7638) of the key that the holder proved; empty: none
 	Good      bool     // the issuer and the holder have signed it, for this request
 }
 
@@ -66,6 +70,9 @@ func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
 	v.status(ctx, &verdict, s)
 	presented := Presented{Verdict: verdict.conclude(p.Policy), ID: s.id, Good: true, Confirmed: s.confirmed,
 		Candidate: dcql.Candidate{Format: p.Format, Types: s.types, Claims: s.root, Bound: s.holder == holderProved, Authorities: s.authorities}}
+	if s.key != nil {
+		presented.Holder, _ = (&jose.JSONWebKey{Key: s.key}).Thumbprint(crypto.SHA256)
+	}
 	for _, at := range s.status {
 		presented.Places = append(presented.Places, Place{at.purpose, at.list, at.index})
 	}

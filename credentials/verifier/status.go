@@ -80,6 +80,7 @@ func (v *Verifier) valueAt(ctx context.Context, issuer string, at place) (status
 	now := v.Now()
 	name := at.list + " " + kindOf(at)
 	held, ok := v.lists.get(name, now)
+	ok = ok && (v.Fresh == nil || !v.Fresh(at.list))
 	if !ok {
 		fetch := v.Status
 		if at.purpose == tokenStatus && v.Tokens != nil {

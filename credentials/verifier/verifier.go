@@ -19,6 +19,7 @@ type Config struct {
 	Trust  func() vc.TrustList                                       // the issuers that are believed now: their keys change
 	Status func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
 	Tokens func(ctx context.Context, address string) ([]byte, error) // the same for a Token Status List; nil: Status gives these, too
+	Fresh  func(address string) bool                                 // lists that are asked for every time: our own; nil: none
 	Signer crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
 	Lists  func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
 	Asks   []string                                                  // the queries that the page offers to ask wallets, by name

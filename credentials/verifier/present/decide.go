@@ -23,6 +23,7 @@ type Shown struct {
 	Query  string           `json:"query"`
 	ID     string           `json:"id,omitempty"` // of the credential, by its issuer
 	Places []verifier.Place `json:"status,omitempty"`
+	Holder []byte           `json:"holder_key,omitempty"` // thumbprint of the key that was proven
 	verifier.Verdict
 }
 
@@ -122,7 +123,7 @@ func (k *Counter) judge(ctx context.Context, a asked, r response, origin string)
 		b.Unbound, b.Transaction = c.Unbound, a.claimsTransaction(id)
 		for _, raw := range r.Token[id] {
 			p := k.Verifier.Present(ctx, verifier.Presentation{Format: c.Format, Raw: raw, Binding: b, Policy: a.Policy})
-			o.shown = append(o.shown, Shown{Query: id, ID: p.ID, Places: p.Places, Verdict: p.Verdict})
+			o.shown = append(o.shown, Shown{Query: id, ID: p.ID, Places: p.Places, Holder: p.Holder, Verdict: p.Verdict})
 			o.verdict = worse(o.verdict, p.Verdict.Verdict)
 			if !p.Good && p.Verdict.Verdict == verifier.Invalid {
 				o.refusal = errProof
