@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/plinth-id/plinth/credentials/vc/jws"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/internal/keys"
 )
@@ -88,6 +90,11 @@ func Open(ctx context.Context, c Config) (*Keeper, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	for _, brought := range c.Brought {
+		if err := believable(brought, strings.TrimSuffix(c.Issuer.String(), "/")); err != nil {
+			return nil, fmt.Errorf("the certificate %s that PLINTH_VC_CERTS brings would not be believed by verifiers; it must be for signing documents alone (extended key usage 1.0.18013.5.1.2), or say no usage and name %s: %w", fingerprint(brought[0]), c.Issuer, err)
+		}
+	}
 	k := &Keeper{Config: c}
 	if err := k.Refresh(ctx); err != nil {
 		return nil, err
@@ -96,6 +103,18 @@ func Open(ctx context.Context, c Config) (*Keeper, error) {
 		return k, k.certify(ctx)
 	}
 	return k, nil
+}
+
+// believable tells whether verifiers would believe what is signed under a chain that
+// was brought, for as long as it holds: when it ends is for Problems to say.
+func believable(brought []*x509.Certificate, issuer string) error {
+	anchors := x509.NewCertPool()
+	anchors.AddCert(brought[len(brought)-1])
+	path, err := jws.CheckChain(brought[:len(brought)-1], anchors, ends(brought), true)
+	if err != nil {
+		return err
+	}
+	return jws.CheckDocumentSigner(path, issuer)
 }
 
 // Signer gives what documents are signed with now.

@@ -2,8 +2,12 @@ package chain
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
+	"math/big"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -175,6 +179,39 @@ func TestChainsThatCannotBeUsedAreRefused(t *testing.T) {
 	} {
 		if _, err := ReadPEM(raw); err == nil {
 			t.Errorf("%s: got nil, want it refused", name)
+		}
+	}
+}
+
+func TestCertificatesThatNobodyWouldBelieveAreRefusedAtTheStart(t *testing.T) {
+	w := open(t, nil)
+	key, err := w.Ring.Signer(keys.VCDocument)
+	must(t, err)
+	authority := must1(w.Ring.Signer(keys.VCAuthority)).Signer
+	root := w.Anchors()[0]
+	for name, c := range map[string]struct {
+		change func(*x509.Certificate)
+		good   bool
+	}{
+		"names us":      {func(c *x509.Certificate) { c.URIs = []*url.URL{w.Issuer} }, true},
+		"for documents": {func(c *x509.Certificate) { c.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 0, 18013, 5, 1, 2}} }, true},
+		"ended, and names us": {func(c *x509.Certificate) {
+			c.DNSNames, c.NotAfter = []string{w.Issuer.Hostname()}, w.now.Add(-time.Second)
+		}, true},
+		"for servers": {func(c *x509.Certificate) {
+			c.DNSNames, c.ExtKeyUsage = []string{w.Issuer.Hostname()}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+		}, false},
+		"names nobody":    {func(*x509.Certificate) {}, false},
+		"not for signing": {func(c *x509.Certificate) { c.URIs, c.KeyUsage = []*url.URL{w.Issuer}, x509.KeyUsageKeyAgreement }, false},
+	} {
+		template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Signer"}, NotBefore: root.NotBefore, NotAfter: w.now.Add(100 * 24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature}
+		c.change(template)
+		leaf, err := x509.ParseCertificate(must1(x509.CreateCertificate(rand.Reader, template, root, key.Public, authority)))
+		must(t, err)
+		config := w.Config
+		config.Brought = [][]*x509.Certificate{{leaf, root}}
+		if _, err := Open(t.Context(), config); (err == nil) != c.good || err != nil && !strings.Contains(err.Error(), "PLINTH_VC_CERTS") {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

@@ -35,14 +35,13 @@ func (v *Verifier) openSDJWT(ctx context.Context, text string, b *Binding) (show
 	if err != nil {
 		return s, err
 	}
-	s.issuer, s.root, s.types, s.authorities = c.Issuer, c.Claims, append([]string{c.Type}, c.AlsoTypes...), authorities(c.Chain)
-	// A certificate speaks for the issuer on the list; a name in the token may be another's.
-	if issuer, ok := v.certified(c.Chain); ok && !sameIssuer(issuer, c.Issuer) {
-		s.issuer = issuer
+	if s.issuer, err = v.signer(c.Issuer, c.Chain); err != nil {
+		return s, err
 	}
 	if o.Binding != nil {
 		s.key = c.Holder
 	}
+	s.root, s.types, s.authorities = c.Claims, append([]string{c.Type}, c.AlsoTypes...), authorities(c.Chain)
 	s.from, s.until = c.Times.NotBefore, c.Times.Expires
 	s.id, _ = c.Claims["jti"].(string)
 	s.claims = map[string]any{}
@@ -81,14 +80,30 @@ func (v *Verifier) anchors() []*x509.Certificate {
 	return all
 }
 
-// certified is the issuer on the trust list whose authority has certified a chain.
-func (v *Verifier) certified(chain []*x509.Certificate) (string, bool) {
-	if len(chain) == 0 {
+// signer is who has signed a token: under a certificate the issuer on the list that
+// its anchor stands for, since the name in the token may be another's.
+func (v *Verifier) signer(named string, path []*x509.Certificate) (string, error) {
+	if path == nil {
+		return named, nil
+	}
+	issuer, ok := v.certified(path)
+	switch {
+	case !ok: // the list has changed meanwhile
+		return "", jws.ErrUntrusted
+	case sameIssuer(issuer, named):
+		return named, nil
+	}
+	return issuer, nil
+}
+
+// certified is the issuer on the trust list that stands behind a path: the one whose
+// anchor ends it.
+func (v *Verifier) certified(path []*x509.Certificate) (string, bool) {
+	if len(path) == 0 {
 		return "", false
 	}
-	last := chain[len(chain)-1]
 	for _, anchor := range v.Trust().Anchors() {
-		if last.Equal(anchor.Certificate) || last.CheckSignatureFrom(anchor.Certificate) == nil {
+		if path[len(path)-1].Equal(anchor.Certificate) {
 			return anchor.Issuer.ID, true
 		}
 	}
@@ -112,10 +127,10 @@ func (v *Verifier) issuerKey(ctx context.Context, issuer, kid string) (crypto.Pu
 	return nil, jws.ErrUnknownKey
 }
 
-// authorities are who certifies a chain, by the identifiers of their keys.
-func authorities(chain []*x509.Certificate) map[string][]string {
+// authorities are who certifies along a path, by the identifiers of their keys.
+func authorities(path []*x509.Certificate) map[string][]string {
 	var all []string
-	for _, certificate := range chain {
+	for _, certificate := range path {
 		if len(certificate.AuthorityKeyId) > 0 {
 			all = append(all, base64.RawURLEncoding.EncodeToString(certificate.AuthorityKeyId))
 		}

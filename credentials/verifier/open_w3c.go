@@ -109,7 +109,10 @@ func (v *Verifier) openJOSE(ctx context.Context, e jose.Envelope) (shown, error)
 	if err != nil {
 		return s, err
 	}
-	s.issuer, s.root, s.types, s.authorities, s.from, s.until = d.By, d.Claims, expanded(d.Claims, d.Types), authorities(d.Chain), d.ValidFrom, d.ValidUntil
+	if s.issuer, err = v.signer(d.By, d.Chain); err != nil {
+		return s, err
+	}
+	s.root, s.types, s.authorities, s.from, s.until = d.Claims, expanded(d.Claims, d.Types), authorities(d.Chain), d.ValidFrom, d.ValidUntil
 	s.id, _ = d.Claims["id"].(string)
 	subject, ok := d.Claims["credentialSubject"].(map[string]any)
 	if !ok {

@@ -45,18 +45,18 @@ func openCOSE(ctx context.Context, e Envelope, o Options, now time.Time) (Docume
 	if err != nil {
 		return Document{}, jws.Times{}, err
 	}
-	key, err := o.Key(ctx, h, d.By, now)
+	by, err := o.Signatory(ctx, h, d.By, now)
 	if err != nil {
 		return Document{}, jws.Times{}, err
 	}
-	if err := checkSign1(&m, key); err != nil {
+	if err := checkSign1(&m, by.Key); err != nil {
 		return Document{}, jws.Times{}, err
 	}
 	if o.Binding != nil { // COSE has no place for an occasion
 		return Document{}, jws.Times{}, ErrNotBound
 	}
 	d.KeyID = h.KeyID
-	d.By, d.Chain = o.Signer(h, d.By)
+	d.By, d.Chain = by.Name, by.Path
 	return d, jws.Times{}, nil
 }
 

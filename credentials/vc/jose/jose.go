@@ -78,7 +78,7 @@ type Document struct {
 	// By is who has signed it: the issuer, or the holder of a presentation.
 	By         string
 	KeyID      string
-	Chain      []*x509.Certificate // that was trusted; nil: found by Keys
+	Chain      []*x509.Certificate // that was trusted, with the anchor; nil: found by Keys
 	ValidFrom  time.Time           // zero: from ever
 	ValidUntil time.Time           // zero: for ever
 	Claims     map[string]any      // the document as it was signed; numbers are json.Number

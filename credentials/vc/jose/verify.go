@@ -60,15 +60,15 @@ func signer(claims map[string]any, by string) (string, error) {
 // signed checks the signature of a document that was read from the claims of a token,
 // and the occasion of a presentation.
 func (o Options) signed(ctx context.Context, token jws.Token, d Document, claims map[string]any, now time.Time) (Document, jws.Times, error) {
-	key, err := o.Key(ctx, token.Header, d.By, now)
+	by, err := o.Signatory(ctx, token.Header, d.By, now)
 	if err != nil {
 		return Document{}, jws.Times{}, err
 	}
-	if err := token.Verify(key); err != nil {
+	if err := token.Verify(by.Key); err != nil {
 		return Document{}, jws.Times{}, err
 	}
 	d.KeyID = token.Header.KeyID
-	d.By, d.Chain = o.Signer(token.Header, d.By)
+	d.By, d.Chain = by.Name, by.Path
 	times, err := jws.ReadTimes(claims)
 	if err != nil {
 		return Document{}, jws.Times{}, err

@@ -20,39 +20,47 @@ type Trust struct {
 	HAIP bool
 }
 
-// Key finds the key that a token must be signed with. A chain that leads nowhere is
-// refused even if Keys knows the issuer: the token has said which way it goes.
-func (t Trust) Key(ctx context.Context, h Header, issuer string, now time.Time) (crypto.PublicKey, error) {
+// Signatory is who must have signed a token.
+type Signatory struct {
+	Key crypto.PublicKey
+	// Name is the issuer that the token names or, if the certificate does not speak for
+	// that, the subject of the certificate. So none who is trusted can appear as another.
+	Name string
+	// Path leads from the certificate to its anchor; nil: found by Keys.
+	Path []*x509.Certificate
+}
+
+// Signatory finds who must have signed a token that names an issuer. A chain that leads
+// nowhere is refused even if Keys knows the issuer: the token has said which way it goes.
+func (t Trust) Signatory(ctx context.Context, h Header, issuer string, now time.Time) (Signatory, error) {
 	if h.Chain != nil && t.Anchors != nil {
-		if err := CheckChain(h.Chain, t.Anchors, now, t.HAIP); err != nil {
-			return nil, err
+		path, err := CheckChain(h.Chain, t.Anchors, now, t.HAIP)
+		if err != nil {
+			return Signatory{}, err
 		}
-		return h.Chain[0].PublicKey, nil
+		if err := CheckDocumentSigner(path, issuer); err != nil {
+			return Signatory{}, err
+		}
+		name := issuer
+		if !speaksFor(path[0], issuer) {
+			name = path[0].Subject.String()
+		}
+		return Signatory{path[0].PublicKey, name, path}, nil
 	}
 	if t.HAIP {
-		return nil, ErrUntrusted
+		return Signatory{}, ErrUntrusted
 	}
 	if t.Keys == nil {
-		return nil, ErrUnknownKey
+		return Signatory{}, ErrUnknownKey
 	}
 	key, err := t.Keys(ctx, issuer, h.KeyID)
 	if err == nil && key == nil {
-		return nil, ErrUnknownKey
+		err = ErrUnknownKey
 	}
-	return key, err
-}
-
-// Signer says who has signed a token that was verified, and the chain if that was
-// trusted: the issuer that it names or, if the certificate does not speak for that,
-// the subject of the certificate. So none who is trusted can appear as another.
-func (t Trust) Signer(h Header, issuer string) (string, []*x509.Certificate) {
-	if t.Anchors == nil || h.Chain == nil {
-		return issuer, nil
+	if err != nil {
+		return Signatory{}, err
 	}
-	if speaksFor(h.Chain[0], issuer) {
-		return issuer, h.Chain
-	}
-	return h.Chain[0].Subject.String(), h.Chain
+	return Signatory{Key: key, Name: issuer}, nil
 }
 
 func speaksFor(leaf *x509.Certificate, issuer string) bool {

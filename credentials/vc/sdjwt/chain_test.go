@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"math/big"
 	"net/url"
@@ -52,6 +53,10 @@ func TestChainLeadsToAnAnchor(t *testing.T) {
 	self := certify(t, signing, key, nil, nil)
 	pinned := x509.NewCertPool()
 	pinned.AddCert(self)
+	other := certify(t, authority("Other"), newKey(t, elliptic.P256()), nil, nil)
+	both := pool.Clone()
+	both.AddCert(other)
+	documents := []asn1.ObjectIdentifier{{1, 0, 18013, 5, 1, 2}}
 	strangers := x509.NewCertPool()
 	strangers.AddCert(certify(t, authority("Root"), newKey(t, elliptic.P256()), nil, nil))
 	direct := func(change func(*x509.Certificate)) []*x509.Certificate {
@@ -76,7 +81,12 @@ func TestChainLeadsToAnAnchor(t *testing.T) {
 		"not for signing":           {direct(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement }), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
 		"the leaf is not first":     {[]*x509.Certificate{middle, leaf}, jws.Trust{Anchors: pool}, ErrUntrusted, ""},
 		"named by its host":         {direct(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"id.example.org"} }), jws.Trust{Anchors: pool}, nil, issuerID},
-		"in the name of another":    {direct(func(c *x509.Certificate) { c.URIs = nil }), jws.Trust{Anchors: pool}, nil, "CN=The Registry,C=KE"},
+		"in the name of another":    {direct(func(c *x509.Certificate) { c.URIs = nil }), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"of a document signer":      {direct(func(c *x509.Certificate) { c.URIs, c.UnknownExtKeyUsage = nil, documents }), jws.Trust{Anchors: pool}, nil, "CN=The Registry,C=KE"},
+		"of a server":               {direct(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"of a client":               {direct(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }), jws.Trust{Anchors: pool}, ErrUntrusted, ""},
+		"with another's anchor":     {[]*x509.Certificate{leaf, middle, other}, jws.Trust{Anchors: both}, ErrUntrusted, ""},
+		"with both anchors":         {[]*x509.Certificate{leaf, middle, root, other}, jws.Trust{Anchors: both}, ErrUntrusted, ""},
 		"no anchors, and no keys":   {[]*x509.Certificate{leaf, middle}, jws.Trust{}, ErrUnknownKey, ""},
 		"no anchors, but HAIP":      {[]*x509.Certificate{leaf, middle}, jws.Trust{HAIP: true}, ErrUntrusted, ""},
 		"no chain, but HAIP":        {nil, jws.Trust{Anchors: pool, HAIP: true}, ErrUntrusted, ""},
@@ -93,7 +103,7 @@ func TestChainLeadsToAnAnchor(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := Verify(t.Context(), token, Options{Trust: c.trust, Now: func() time.Time { return noon }})
-			if !errors.Is(err, c.want) || got.Issuer != c.issuer || (got.Chain != nil) != (c.want == nil) {
+			if !errors.Is(err, c.want) || got.Issuer != c.issuer || (got.Chain != nil) != (c.want == nil) || c.want == nil && !got.Chain[len(got.Chain)-1].Equal(root) {
 				t.Errorf("got %q (%v), want %q (%v)", got.Issuer, err, c.issuer, c.want)
 			}
 		})

@@ -35,7 +35,7 @@ type Credential struct {
 	// not speak for iss. Claims["iss"] alone says nothing.
 	Issuer    string
 	KeyID     string
-	Chain     []*x509.Certificate // that was trusted; nil: found by Keys
+	Chain     []*x509.Certificate // that was trusted, with the anchor; nil: found by Keys
 	Claims    map[string]any      // numbers are json.Number
 	Disclosed [][]any             // what was selective and is shown, by its path as issued
 	Times     jws.Times
@@ -92,11 +92,11 @@ func (p parts) issued(ctx context.Context, o Options, now time.Time) (Credential
 	if err != nil {
 		return Credential{}, err
 	}
-	key, err := o.Key(ctx, p.token.Header, issuer, now)
+	by, err := o.Signatory(ctx, p.token.Header, issuer, now)
 	if err != nil {
 		return Credential{}, err
 	}
-	if err := p.token.Verify(key); err != nil {
+	if err := p.token.Verify(by.Key); err != nil {
 		return Credential{}, err
 	}
 	root, err := p.weave()
@@ -108,7 +108,7 @@ func (p parts) issued(ctx context.Context, o Options, now time.Time) (Credential
 		return Credential{}, err
 	}
 	c.KeyID = p.token.Header.KeyID
-	c.Issuer, c.Chain = o.Signer(p.token.Header, issuer)
+	c.Issuer, c.Chain = by.Name, by.Path
 	return c, nil
 }
 

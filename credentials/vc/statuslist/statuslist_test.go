@@ -158,7 +158,7 @@ func TestListsUnderAnAnchorAreRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := Options{Trust: jws.Trust{Anchors: anchors, HAIP: true}, Address: address, Issuer: house, Now: func() time.Time { return noon }}
-		if got, err := form.verify(t.Context(), raw, o); err != nil || got.By != house || len(got.Chain) != 1 {
+		if got, err := form.verify(t.Context(), raw, o); err != nil || got.By != house || len(got.Chain) != 2 || !got.Chain[1].Equal(iaca) {
 			t.Errorf("%s: got %q, %d certificates, %v", name, got.By, len(got.Chain), err)
 		}
 		o.Issuer = "https://other.example"

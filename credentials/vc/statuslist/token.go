@@ -58,7 +58,7 @@ type Verified struct {
 	Token
 	By    string // who signed it
 	KeyID string
-	Chain []*x509.Certificate // that was trusted; nil: found by Keys
+	Chain []*x509.Certificate // that was trusted, with the anchor; nil: found by Keys
 }
 
 // check checks that a token can be signed: a reader would refuse others.
@@ -199,15 +199,15 @@ func (o Options) verify(ctx context.Context, h jws.Header, u unread, times jws.T
 	if claimed == "" {
 		claimed = o.Issuer
 	}
-	key, err := o.Key(ctx, h, claimed, now)
+	by, err := o.Signatory(ctx, h, claimed, now)
 	if err != nil {
 		return Verified{}, err
 	}
-	if err := signature(key); err != nil {
+	if err := signature(by.Key); err != nil {
 		return Verified{}, err
 	}
 	v := Verified{Token: u.Token, KeyID: h.KeyID}
-	v.By, v.Chain = o.Signer(h, claimed)
+	v.By, v.Chain = by.Name, by.Path
 	switch {
 	case u.Address == "" || times.IssuedAt.IsZero():
 		return Verified{}, fmt.Errorf("%w: a list without its address or its time", ErrMalformed)
