@@ -104,6 +104,7 @@ var sentences = map[string]string{
 	"transaction_missing": "The holder has not confirmed what was to be confirmed.",
 	"query_met":           "It is what was asked for.",
 	"query_unmet":         "It is not what was asked for.",
+	"query_uncompared":    "Whether it is what was asked for is not known: a part of the answer is by an issuer that we do not trust.",
 }
 
 func (v *Verdict) add(name, result, code string) {

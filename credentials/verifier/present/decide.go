@@ -113,6 +113,7 @@ func (k *Counter) judge(ctx context.Context, a asked, r response, origin string)
 	o := outcome{state: stateAnswered, verdict: verifier.Valid}
 	candidates := map[string][]dcql.Candidate{}
 	var confirmed []string
+	unread := false
 	for _, id := range slices.Sorted(mapKeys(r.Token)) {
 		c, ok := a.Query.Credential(id)
 		if !ok {
@@ -127,16 +128,16 @@ func (k *Counter) judge(ctx context.Context, a asked, r response, origin string)
 			if !p.Good && p.Verdict.Verdict == verifier.Invalid {
 				o.refusal = errProof
 			}
+			unread = unread || p.Candidate.Unread
 			candidates[id] = append(candidates[id], p.Candidate)
 			confirmed = append(confirmed, p.Confirmed...)
 		}
 	}
+	unmet := a.Query.Check(candidates)
 	switch {
 	case o.refusal != nil:
-	case slices.ContainsFunc(o.shown, func(s Shown) bool { return s.Claims == nil }):
-		// The issuer is not known here: nothing of it can be compared, or shown.
-	case a.Query.Check(candidates) != nil:
-		o.refusal = errQuery.Because(a.Query.Check(candidates))
+	case unmet != nil:
+		o.refusal = errQuery.Because(unmet)
 	case slices.ContainsFunc(a.Transaction, func(t string) bool { return !slices.Contains(confirmed, t) }):
 		o.refusal = errQuery
 	}
@@ -144,7 +145,11 @@ func (k *Counter) judge(ctx context.Context, a asked, r response, origin string)
 		o.state, o.verdict = stateFailed, verifier.Invalid
 	}
 	for i := range o.shown {
-		o.shown[i].Answers(o.refusal == nil)
+		if unread && o.refusal == nil {
+			o.shown[i].Uncompared() // one that we can read proves nothing about the rest
+		} else {
+			o.shown[i].Answers(o.refusal == nil)
+		}
 	}
 	return o, nil
 }
