@@ -22,6 +22,7 @@ type Config struct {
 	Signer crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
 	Lists  func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
 	Asks   []string                                                  // the queries that the page offers to ask wallets, by name
+	Embed  []string                                                  // the origins whose pages may have the verifier in them; ours may anyway
 	Policy Policy                                                    // of checks that name none
 	Now    func() time.Time                                          // nil means time.Now
 }

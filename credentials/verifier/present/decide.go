@@ -26,6 +26,12 @@ type Shown struct {
 	verifier.Verdict
 }
 
+// bare is what somebody may know who has not said who it is.
+func (s Shown) bare() Shown {
+	s.ID, s.Places, s.Claims = "", nil, nil
+	return s
+}
+
 var (
 	errProof = refused("A presentation does not hold: its issuer or its holder has not signed it, or not for this request.")
 	errQuery = refused("The presentations are not what was asked for.")
@@ -48,6 +54,11 @@ func (k *Counter) take(ctx context.Context, id uuid.UUID, a asked, r response, o
 		var err error
 		if o, err = k.judge(ctx, a, r, origin); err != nil {
 			return "", err
+		}
+	}
+	if a.Bare {
+		for i := range o.shown {
+			o.shown[i] = o.shown[i].bare()
 		}
 	}
 	now := k.Now()
