@@ -69,8 +69,8 @@ func (VerifyOffline) file() string { return "verifyoffline.html" }
 // Words are the sentences that the script says.
 func (VerifyOffline) Words() []string { return verifyWords }
 
-// VerifyFrame is the verifier within a page of somebody else.
-type VerifyFrame struct{}
+// VerifyFrame is the verifier within a page of one of the hosts, which are origins.
+type VerifyFrame struct{ Hosts []string }
 
 func (VerifyFrame) file() string { return "verifyframe.html" }
 

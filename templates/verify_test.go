@@ -12,7 +12,7 @@ var (
 	_ = example(VerifyAnswer{State: "answered", Credentials: []VerifyResult{{Verdict: "valid", StatusAt: "2030-01-01 12:00 UTC", Claims: []VerifiedLine{{Key: "verify.claim.fullName", Value: "Ada"}},
 		Checks: []VerifyCheck{{"holder", "pass", "holder_proved"}, {"query", "pass", "query_met"}}}}})
 	_ = example(VerifyOffline{})
-	_ = example(VerifyFrame{})
+	_ = example(VerifyFrame{Hosts: []string{"https://shop.example"}})
 	_ = example(VerifyResult{Verdict: "valid", Issuer: "did:web:id.example", Expires: "2030-01-01",
 		Claims: []VerifiedLine{{Key: "verify.claim.fullName", Value: "Ada"}, {Name: "other", Value: "<b>"}},
 		Checks: []VerifyCheck{{"signature", "pass", "signature_good"}, {"status", "undetermined", "status_unchecked"}}})

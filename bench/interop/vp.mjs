@@ -2,7 +2,7 @@
 // wallet it reads our requests and answers them in each format; as a verifier it asks
 // `plinth wallet present`. The package dcql says what must match.
 // Usage: node vp.mjs demo.json plinth. One line of JSON; exit 0 or 1.
-import {execFile} from 'node:child_process';
+import {execFile, execFileSync} from 'node:child_process';
 import {createHash, createPrivateKey, createPublicKey, randomBytes, sign, verify, X509Certificate} from 'node:crypto';
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer} from 'node:http';
@@ -158,10 +158,28 @@ async function di(step, about) {
   }
 }
 
+// token is of a relying party that may be told what was shown.
+const token = (() => {
+  let granted;
+  return () => granted ??= (async () => {
+    const made = JSON.parse(execFileSync(plinth, ['client', 'add'], {encoding: 'utf8', input: JSON.stringify({
+      client_name: 'A counter of the interop run', redirect_uris: ['https://rp.example/callback'], scope: 'openid vp.request',
+      grant_types: ['authorization_code', 'client_credentials'], token_endpoint_auth_method: 'client_secret_basic'
+    })}));
+    const {token_endpoint: endpoint} = await get(sheet.url + '/.well-known/openid-configuration');
+    const answer = await (await fetch(endpoint, {
+      method: 'POST', headers: {authorization: 'Basic ' + Buffer.from(`${made.client_id}:${made.client_secret}`).toString('base64')},
+      body: new URLSearchParams({grant_type: 'client_credentials', scope: 'vp.request'})
+    })).json();
+    must(answer.access_token, `no token: ${JSON.stringify(answer)}`);
+    return answer.access_token;
+  })();
+})();
+
 // answered takes a request of our verifier through the peer's wallet.
 async function answered(kind, held, terms, change = request => request) {
   const made = await (await fetch(sheet.url + '/vp/requests', {
-    method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify({preset: 'identity', ...terms})
+    method: 'POST', headers: {'content-type': 'application/json', authorization: `Bearer ${await token()}`}, body: JSON.stringify({preset: 'identity', ...terms})
   })).json();
   const client = new Openid4vpClient({callbacks: vpCallbacks});
   const {params} = client.parseOpenid4vpAuthorizationRequest({authorizationRequest: made.link});

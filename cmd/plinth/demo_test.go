@@ -51,6 +51,7 @@ func plinth(ctx context.Context, env []string, args ...string) *exec.Cmd {
 // running is a demo that runs as a process of its own.
 type running struct {
 	url, dir string
+	shop     string // the address of a page of somebody else that may have our verifier in it
 	sheet    demoSheet
 	env      []string
 	process  *exec.Cmd
@@ -85,15 +86,17 @@ func startDemo(dir string) (*running, error) {
 		}
 		dir = made
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := free()
 	if err != nil {
 		return nil, err
 	}
-	address := ln.Addr().String()
-	ln.Close()
+	shop, err := free()
+	if err != nil {
+		return nil, err
+	}
 	_, port, _ := net.SplitHostPort(address)
-	d := &running{url: "http://localhost:" + port, dir: dir, output: new(bytes.Buffer)}
-	d.env = []string{"PLINTH_URL=" + d.url, "PLINTH_LISTEN=" + address, "PLINTH_DATA=" + dir}
+	d := &running{url: "http://localhost:" + port, dir: dir, shop: shop, output: new(bytes.Buffer)}
+	d.env = []string{"PLINTH_URL=" + d.url, "PLINTH_LISTEN=" + address, "PLINTH_DATA=" + dir, "PLINTH_VERIFIER_EMBED=http://" + shop}
 	d.process = plinth(context.Background(), d.env, "demo", "--data", dir)
 	out, err := d.process.StdoutPipe()
 	if err != nil {
@@ -104,6 +107,15 @@ func startDemo(dir string) (*running, error) {
 		return nil, err
 	}
 	return d, d.ready(out)
+}
+
+// free is an address where nobody listens.
+func free() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
 }
 
 // ready waits for the line that says so.

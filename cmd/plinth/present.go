@@ -21,7 +21,10 @@ import (
 )
 
 // Verifier is in whose name wallets are asked. Empty: by our did:web.
-type Verifier struct{ Cert, Key, ClientID string }
+type Verifier struct {
+	Cert, Key, ClientID string
+	Embed               []string // origins
+}
 
 // verifierKeys are the settings of it.
 var verifierKeys = []key{
@@ -30,6 +33,20 @@ var verifierKeys = []key{
 	{"PLINTH_VERIFIER_CLIENT_ID", "", "client id under which wallets know this verifier beforehand; empty: none", func(s *Settings, v string) error {
 		if s.Verifier.ClientID = v; strings.Contains(v, ":") {
 			return errors.New("has no colon: what stands before one is a client id prefix")
+		}
+		return nil
+	}},
+	{"PLINTH_VERIFIER_EMBED", "", "origins (https://shop.example), separated by commas, whose pages may have the verifier in them; empty: our own alone", func(s *Settings, v string) error {
+		s.Verifier.Embed = nil
+		for each := range strings.SplitSeq(v, ",") {
+			if each = strings.TrimSpace(each); each == "" {
+				continue
+			}
+			u, err := baseURL(each)
+			if err != nil {
+				return fmt.Errorf("%q: %w", each, err)
+			}
+			s.Verifier.Embed = append(s.Verifier.Embed, u.Scheme+"://"+u.Host)
 		}
 		return nil
 	}},
@@ -74,7 +91,7 @@ func (h *house) buildVerifier() (err error) {
 		return err
 	}
 	known := presets(h.URL.String())
-	c := verifier.Config{Trust: h.trusted, Status: h.fetchStatus, Tokens: h.fetchTokens, Fresh: h.ownStatus, Signer: signer, Lists: h.ownLists}
+	c := verifier.Config{Trust: h.trusted, Status: h.fetchStatus, Tokens: h.fetchTokens, Fresh: h.ownStatus, Signer: signer, Lists: h.ownLists, Embed: h.Settings.Verifier.Embed}
 	for _, p := range known {
 		c.Asks = append(c.Asks, p.Name)
 	}

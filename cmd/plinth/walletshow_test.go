@@ -16,12 +16,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// asks has our verifier make a request by a preset.
+// asks has an officer make a request by a preset, whom our verifier tells what was shown.
 func (d *running) asks(t *testing.T, terms map[string]any) (link, id, secret string) {
 	t.Helper()
 	raw, err := json.Marshal(terms)
 	must(t, err)
-	answer, err := http.Post(d.url+"/vp/requests", "application/json", bytes.NewReader(raw))
+	staff := d.sheet.Staff[0]
+	api, err := signIn(t.Context(), d.url, staff.Name, staff.Password)
+	must(t, err)
+	r, err := http.NewRequest(http.MethodPost, d.url+"/vp/requests", bytes.NewReader(raw))
+	must(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+api.token)
+	answer, err := http.DefaultTransport.RoundTrip(r)
 	must(t, err)
 	defer answer.Body.Close()
 	var made struct{ ID, Secret, Link string }

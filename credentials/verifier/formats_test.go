@@ -145,6 +145,18 @@ func TestTokenStatusListsAreJudged(t *testing.T) {
 	}
 }
 
+// A list that its issuer has not signed is never as good as none.
+func TestPolicyToleratesNoRefusedStatus(t *testing.T) {
+	mild := must(ParsePolicy([]byte(`{"undetermined":{"status":"tolerated"}}`)))
+	for code, want := range map[string]string{"status_refused": Unknown, "status_unreachable": Valid} {
+		var v Verdict
+		v.add("status", Undetermined, code)
+		if got := v.conclude(mild); got.Verdict != want {
+			t.Errorf("%s: got %s, want %s", code, got.Verdict, want)
+		}
+	}
+}
+
 func TestPolicySaysWhatAnUnknownStatusMeans(t *testing.T) {
 	sent := []byte(code(qr.Claims{Status: &qr.Status{Index: 1, URI: address}}))
 	for policy, want := range map[string]string{
@@ -160,7 +172,7 @@ func TestPolicySaysWhatAnUnknownStatusMeans(t *testing.T) {
 	if got := must(trusting(nil).CheckBy(t.Context(), []byte(unknown), strict)); got.Verdict != Invalid {
 		t.Errorf("got %s for an unknown issuer, want invalid", says(got))
 	}
-	for _, policy := range []string{``, `[]`, `{"undetermined":{"signature":"tolerated"}}`, `{"undetermined":{"issuer":"tolerated"}}`, `{"undetermined":{"status":"maybe"}}`, `{"undetermined":{"nothing":"fatal"}}`} {
+	for _, policy := range []string{``, `[]`, `{"undetermined":{"signature":"tolerated"}}`, `{"undetermined":{"issuer":"tolerated"}}`, `{"undetermined":{"status_refused":"tolerated"}}`, `{"undetermined":{"status":"maybe"}}`, `{"undetermined":{"nothing":"fatal"}}`} {
 		if _, err := ParsePolicy([]byte(policy)); err == nil {
 			t.Errorf("%s: got nil, want it refused", policy)
 		}

@@ -43,12 +43,13 @@ func (v *Verifier) getOffline(c *gin.Context) error {
 	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.VerifyOffline{})
 }
 
-// getFrame is the page for other sites. It knows nobody and keeps nothing, so there is
+// getFrame is the page for other sites, of the origins that are registered: what it asks
+// wallets for, it asks in our name. It knows nobody and keeps nothing, so there is
 // nothing that a click in it could be stolen for.
 func (v *Verifier) getFrame(c *gin.Context) error {
 	web.AllowWASM(c)
-	web.AllowFraming(c)
-	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.VerifyFrame{})
+	web.AllowFraming(c, v.Embed...)
+	return templates.Render(c.Writer, c.Request, http.StatusOK, templates.VerifyFrame{Hosts: v.Embed})
 }
 
 // getEdition gives what devices keep, to work without a network.

@@ -28,7 +28,7 @@ type Policy struct {
 }
 
 // ErrPolicy says that a policy is not one.
-var ErrPolicy = fault.New(fault.Invalid, `A policy is {"undetermined":{"status":"fatal"}}: a check or the code of a reason, and fatal, unknown or tolerated. Only a status can be tolerated.`).
+var ErrPolicy = fault.New(fault.Invalid, `A policy is {"undetermined":{"status":"fatal"}}: a check or the code of a reason, and fatal, unknown or tolerated. Only a status that could not be looked up can be tolerated.`).
 	Named("invalid-policy")
 
 // maxPolicy bounds the text of a policy.
@@ -49,18 +49,19 @@ func ParsePolicy(raw []byte) (Policy, error) {
 	return p, p.Check()
 }
 
-// statusCodes are the reasons for which a status can be undetermined.
-var statusCodes = []string{"status", "status_unchecked", "status_unreachable", "status_refused"}
+// tolerable are the reasons for which a status was not looked up. A list that its
+// issuer has not signed was looked up, and is what somebody would put there who hides
+// a revocation.
+var tolerable = []string{"status", "status_unchecked", "status_unreachable"}
 
 // Check tells whether the policy is one.
 func (p Policy) Check() error {
 	for name, weight := range p.Undetermined {
 		_, known := sentences[name]
-		ofStatus := slices.Contains(statusCodes, name)
 		switch {
 		case !known && !slices.Contains([]string{"format", "issuer", "status"}, name),
 			weight != Fatal && weight != Doubtful && weight != Tolerated,
-			weight == Tolerated && !ofStatus:
+			weight == Tolerated && !slices.Contains(tolerable, name):
 			return ErrPolicy.Because(fmt.Errorf("%q: %q", name, weight))
 		}
 	}
@@ -70,7 +71,7 @@ func (p Policy) Check() error {
 // weigh tells what an undetermined reason means.
 func (p Policy) weigh(r Reason) Weight {
 	for _, name := range []string{r.Code, r.Name} {
-		if weight, ok := p.Undetermined[name]; ok {
+		if weight, ok := p.Undetermined[name]; ok && (weight != Tolerated || slices.Contains(tolerable, r.Code)) {
 			return weight
 		}
 	}

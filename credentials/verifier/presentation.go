@@ -29,7 +29,7 @@ type Binding struct {
 }
 
 // Presented is what became of a presentation. Candidate compares it with a query;
-// it is empty unless the signatures of the issuer and of the holder are good.
+// it is unread unless the signatures of the issuer and of the holder are good.
 type Presented struct {
 	Verdict   Verdict
 	Candidate dcql.Candidate
@@ -62,7 +62,7 @@ func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
 	s, err := v.openPresentation(ctx, p)
 	verdict := Verdict{Format: p.Format}
 	if !verdict.judge(err) {
-		return Presented{Verdict: verdict.conclude(p.Policy)}
+		return Presented{Verdict: verdict.conclude(p.Policy), Candidate: dcql.Candidate{Format: p.Format, Unread: true}}
 	}
 	verdict.Issuer, verdict.Claims = s.issuer, s.claims
 	verdict.add("holder", Pass, s.holder)
@@ -88,6 +88,16 @@ func (v *Verdict) Answers(met bool) {
 	}
 	v.add("query", Fail, "query_unmet")
 	v.Verdict, v.Claims = Invalid, nil
+}
+
+// Uncompared writes down that it came with something that cannot be compared with
+// what was asked for, so that the answer as a whole has nothing to show.
+func (v *Verdict) Uncompared() {
+	v.add("query", Undetermined, "query_uncompared")
+	v.Claims = nil
+	if v.Verdict == Valid {
+		v.Verdict = Unknown
+	}
 }
 
 // openPresentation checks the signatures of the issuer and of the holder.

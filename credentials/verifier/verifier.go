@@ -23,6 +23,7 @@ type Config struct {
 	Signer crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
 	Lists  func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
 	Asks   []string                                                  // the queries that the page offers to ask wallets, by name
+	Embed  []string                                                  // the origins whose pages may have the verifier in them; ours may anyway
 	Policy Policy                                                    // of checks that name none
 	Now    func() time.Time                                          // nil means time.Now
 }
@@ -105,6 +106,7 @@ var sentences = map[string]string{
 	"transaction_missing": "The holder has not confirmed what was to be confirmed.",
 	"query_met":           "It is what was asked for.",
 	"query_unmet":         "It is not what was asked for.",
+	"query_uncompared":    "Whether it is what was asked for is not known: a part of the answer is by an issuer that we do not trust.",
 }
 
 func (v *Verdict) add(name, result, code string) {

@@ -340,3 +340,25 @@ func samples(picture image.Image, channels int) (raw []byte) {
 	}
 	return raw
 }
+
+// Only pages of the origins that are registered may have the verifier in them.
+func TestFrameIsForRegisteredOrigins(t *testing.T) {
+	for want, embed := range map[string][]string{
+		"frame-ancestors 'self';":                      nil,
+		"frame-ancestors 'self' https://shop.example;": {"https://shop.example"},
+	} {
+		v := must(New(Config{Trust: func() vc.TrustList { return vc.TrustList{} }, Embed: embed}))
+		r := web.New(web.Config{Public: must(url.Parse("https://verifier.example")), Log: slog.New(slog.DiscardHandler)})
+		v.Routes(r)
+		a := httptest.NewRecorder()
+		r.ServeHTTP(a, httptest.NewRequest("GET", "/verify/frame?mode=ask", nil))
+		if got := a.Header().Get("Content-Security-Policy"); a.Code != 200 || !strings.Contains(got, want) {
+			t.Errorf("got %d %s, want %s", a.Code, got, want)
+		}
+		for _, origin := range embed {
+			if !strings.Contains(a.Body.String(), origin) {
+				t.Errorf("got %s, want the page to know %s", a.Body, origin)
+			}
+		}
+	}
+}

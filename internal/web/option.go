@@ -60,13 +60,13 @@ func AllowWASM(c *gin.Context) {
 	header.Set("Content-Security-Policy", strings.Replace(header.Get("Content-Security-Policy"), "script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'", 1))
 }
 
-// AllowFraming lets pages of any site show one answer within them: for a page that
-// knows nobody, and does nothing that a click could be stolen for. The handler calls
-// it before it writes.
-func AllowFraming(c *gin.Context) {
+// AllowFraming lets our own pages, and those of the origins, show one answer within
+// them: for a page that knows nobody, and does nothing that a click could be stolen for.
+// The handler calls it before it writes.
+func AllowFraming(c *gin.Context, origins ...string) {
 	header := c.Writer.Header()
-	header.Set("Content-Security-Policy", strings.Replace(header.Get("Content-Security-Policy"), "frame-ancestors 'none'", "frame-ancestors *", 1))
-	header.Del("X-Frame-Options")
+	header.Set("Content-Security-Policy", strings.Replace(header.Get("Content-Security-Policy"), "frame-ancestors 'none'", "frame-ancestors "+sources(origins), 1))
+	header.Del("X-Frame-Options") // it cannot name origins
 	header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 

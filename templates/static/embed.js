@@ -1,6 +1,7 @@
 // <plinth-verify mode="scan|ask" preset="identity"> puts the verifier of this origin into
-// any web page. It fires "ready", then "verdict" (detail: the verdict with its reasons)
-// or "error". What is shown stays between the frame and the origin that it comes from.
+// web pages of the origins that PLINTH_VERIFIER_EMBED lists. It fires "ready", then
+// "verdict" (detail: {verdict, reasons}) or "error". What a credential says stays between
+// the frame and the origin that it comes from: the page around it is never told.
 (() => {
   const home = new URL(document.currentScript.src).origin;
   class PlinthVerify extends HTMLElement {

@@ -18,6 +18,7 @@ type Candidate struct {
 	// elements, converted to JSON.
 	Claims any
 
+	Unread      bool                // of a presentation: nobody known has signed it, so nothing of it can be compared
 	Bound       bool                // of a wallet: it can prove to be the holder; of a presentation: it does
 	Authorities map[string][]string // who certifies the issuer, by the kind of authority
 }
@@ -171,7 +172,8 @@ func gather(wanted []Claim, claims any) ([]Found, bool) {
 // Check tells whether a response is what was asked for: by the id of the query, the
 // presentations whose proofs were found good. It repeats every comparison, since a
 // verifier must not rely on the wallet for any. Of the authorities it repeats those
-// that a certificate in the credential tells; the others are the verifier's trust.
+// that a certificate in the credential tells; the others are the verifier's trust. What
+// is unread counts, and is not compared: nil then says that nothing speaks against it.
 func (q Query) Check(response map[string][]Candidate) error {
 	given := map[string]bool{}
 	for id, presentations := range response {
@@ -183,6 +185,9 @@ func (q Query) Check(response map[string][]Candidate) error {
 			return fmt.Errorf("%w: %s", ErrCount, id)
 		}
 		for _, p := range presentations {
+			if p.Unread {
+				continue
+			}
 			if err := c.check(p); err != nil {
 				return fmt.Errorf("%w: %s", err, id)
 			}

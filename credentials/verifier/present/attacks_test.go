@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/plinth-id/plinth/credentials/vc/mdoc"
+	"github.com/plinth-id/plinth/credentials/vc/sdjwt"
 	"github.com/plinth-id/plinth/internal/fault"
 )
 
@@ -383,4 +384,57 @@ func FuzzResponse(f *testing.F) {
 			_, _ = a.fromMembers(response{State: "s"}, members)
 		}
 	})
+}
+
+// strange is a presentation of a card by an issuer whom nobody knows here.
+func (w *world) strange(a wallet) string {
+	i := must(sdjwt.NewIssuer(sdjwt.IssuerConfig{Key: p256(), ID: "https://nobody.example", KeyID: "1"}))
+	raw := must(i.Issue(sdjwt.Draft{Type: vct, Holder: w.holder.Public(), IssuedAt: noon, Expires: noon.AddDate(1, 0, 0),
+		Claims: map[string]any{"given_name": "x", "family_name": "Nkosi"}, Selective: [][]any{{"given_name"}, {"family_name"}}}))
+	own := w.card
+	defer func() { w.card = own }()
+	w.card = must(sdjwt.Open(raw))
+	return w.sdJWT(a)
+}
+
+// A presentation that we cannot read does not spare the others the comparison.
+func TestUnknownIssuerSparesNoComparison(t *testing.T) {
+	w := newWorld(t, nil)
+	many := `{"credentials":[{"multiple":true,` + strings.TrimPrefix(askName, `{"credentials":[{`)
+	confirm := []any{map[string]any{"type": "payment", "credential_ids": []string{"pid"}}}
+	good := func(a wallet) string { return w.sdJWT(a) }
+	short := func(a wallet) string { a.show = [][]any{{"given_name"}}; return w.sdJWT(a) }
+	for name, c := range map[string]struct {
+		terms   map[string]any
+		shows   []func(wallet) string
+		want    int
+		state   string
+		verdict string
+		code    string
+	}{
+		"alone":                   {map[string]any{"dcql_query": json.RawMessage(askName)}, []func(wallet) string{w.strange}, 200, stateAnswered, "unknown", "query_uncompared"},
+		"two for one":             {map[string]any{"dcql_query": json.RawMessage(askName)}, []func(wallet) string{good, w.strange}, 400, stateFailed, "invalid", "query_unmet"},
+		"with a good one":         {map[string]any{"dcql_query": json.RawMessage(many)}, []func(wallet) string{good, w.strange}, 200, stateAnswered, "unknown", "query_uncompared"},
+		"with a claim too few":    {map[string]any{"dcql_query": json.RawMessage(many)}, []func(wallet) string{short, w.strange}, 400, stateFailed, "invalid", "query_unmet"},
+		"with an own transaction": {map[string]any{"dcql_query": json.RawMessage(askName), "transaction_data": confirm}, []func(wallet) string{w.strange}, 400, stateFailed, "invalid", "query_unmet"},
+	} {
+		r := w.ask(t, c.terms)
+		_, claims := w.object(t, r, nil)
+		var shown []string
+		for _, show := range c.shows {
+			shown = append(shown, show(w.walletFor(claims)))
+		}
+		if status, answer := w.respond(t, claims["response_uri"].(string), form(claims, map[string]any{"pid": shown})); status != c.want {
+			t.Errorf("%s: got %d %v, want %d", name, status, answer, c.want)
+		}
+		_, result := w.result(t, r, "")
+		if result.State != c.state || result.Verdict != c.verdict || len(result.Credentials) != len(c.shows) {
+			t.Errorf("%s: got %+v, want %s and %s", name, result, c.state, c.verdict)
+		}
+		for _, each := range result.Credentials {
+			if last := each.Reasons[len(each.Reasons)-1]; each.Claims != nil || each.Verdict.Verdict == "valid" || last.Code != c.code {
+				t.Errorf("%s: got %+v, want nothing shown, and %s", name, each, c.code)
+			}
+		}
+	}
 }

@@ -27,6 +27,12 @@ type Shown struct {
 	verifier.Verdict
 }
 
+// bare is what somebody may know who has not said who it is.
+func (s Shown) bare() Shown {
+	s.ID, s.Places, s.Claims = "", nil, nil
+	return s
+}
+
 var (
 	errProof = refused("A presentation does not hold: its issuer or its holder has not signed it, or not for this request.")
 	errQuery = refused("The presentations are not what was asked for.")
@@ -49,6 +55,11 @@ func (k *Counter) take(ctx context.Context, id uuid.UUID, a asked, r response, o
 		var err error
 		if o, err = k.judge(ctx, a, r, origin); err != nil {
 			return "", err
+		}
+	}
+	if a.Bare {
+		for i := range o.shown {
+			o.shown[i] = o.shown[i].bare()
 		}
 	}
 	now := k.Now()
@@ -114,6 +125,7 @@ func (k *Counter) judge(ctx context.Context, a asked, r response, origin string)
 	o := outcome{state: stateAnswered, verdict: verifier.Valid}
 	candidates := map[string][]dcql.Candidate{}
 	var confirmed []string
+	unread := false
 	for _, id := range slices.Sorted(mapKeys(r.Token)) {
 		c, ok := a.Query.Credential(id)
 		if !ok {
@@ -128,16 +140,16 @@ func (k *Counter) judge(ctx context.Context, a asked, r response, origin string)
 			if !p.Good && p.Verdict.Verdict == verifier.Invalid {
 				o.refusal = errProof
 			}
+			unread = unread || p.Candidate.Unread
 			candidates[id] = append(candidates[id], p.Candidate)
 			confirmed = append(confirmed, p.Confirmed...)
 		}
 	}
+	unmet := a.Query.Check(candidates)
 	switch {
 	case o.refusal != nil:
-	case slices.ContainsFunc(o.shown, func(s Shown) bool { return s.Claims == nil }):
-		// The issuer is not known here: nothing of it can be compared, or shown.
-	case a.Query.Check(candidates) != nil:
-		o.refusal = errQuery.Because(a.Query.Check(candidates))
+	case unmet != nil:
+		o.refusal = errQuery.Because(unmet)
 	case slices.ContainsFunc(a.Transaction, func(t string) bool { return !slices.Contains(confirmed, t) }):
 		o.refusal = errQuery
 	}
@@ -145,7 +157,11 @@ func (k *Counter) judge(ctx context.Context, a asked, r response, origin string)
 		o.state, o.verdict = stateFailed, verifier.Invalid
 	}
 	for i := range o.shown {
-		o.shown[i].Answers(o.refusal == nil)
+		if unread && o.refusal == nil {
+			o.shown[i].Uncompared() // one that we can read proves nothing about the rest
+		} else {
+			o.shown[i].Answers(o.refusal == nil)
+		}
 	}
 	return o, nil
 }

@@ -25,8 +25,8 @@ const (
 
 // Routes opens the doors of the counter.
 func (k *Counter) Routes(r *web.Router) {
-	r.Handle(http.MethodPost, "/vp/requests", web.Anyone, k.postRequest, web.MaxBody(maxTerms), web.CORS(), web.CrossOrigin())
-	r.Handle(http.MethodGet, "/vp/requests/:id", web.Anyone, k.getRequest, web.CORS())
+	r.Handle(http.MethodPost, "/vp/requests", web.Anyone, k.postRequest, web.MaxBody(maxTerms), web.CrossOrigin())
+	r.Handle(http.MethodGet, "/vp/requests/:id", web.Anyone, k.getRequest)
 	r.Handle(http.MethodGet, "/vp/requests/:id/presentation", web.Anyone, k.getPresentation)
 	r.Handle(http.MethodGet, "/vp/requests/:id/object", web.Anyone, k.getObject, web.CORS())
 	r.Handle(http.MethodPost, "/vp/requests/:id/object", web.Anyone, k.postObject, web.CORS(), web.CrossOrigin(), web.MaxBody(maxWalletMetadata+4<<10))
@@ -34,7 +34,7 @@ func (k *Counter) Routes(r *web.Router) {
 	r.Handle(http.MethodPost, "/verify/ask", web.Anyone, k.postAsk, web.MaxBody(4<<10))
 	r.Handle(http.MethodGet, "/verify/ask", web.Anyone, k.getAsk)
 	r.Handle(http.MethodGet, "/verify/ask/state", web.Anyone, k.getAskState)
-	r.Handle(http.MethodPost, "/verify/ask/answer", web.Anyone, k.postAskAnswer, web.MaxBody(4<<10))
+	r.Handle(http.MethodPost, "/verify/ask/answer", web.Anyone, k.postAskAnswer, web.MaxBody(maxResponse))
 	r.Handle(http.MethodGet, "/vp/did.json", web.Anyone, k.getDID, web.CORS())
 	r.Handle(http.MethodGet, "/vp/jwks", web.Anyone, k.getKeys, web.CORS())
 }
@@ -55,8 +55,9 @@ func (k *Counter) getKeys(c *gin.Context) error {
 	return nil
 }
 
-// postRequest makes a request. Anybody may ask by a preset; who wants more must be
-// allowed to.
+// postRequest makes a request. Anybody may ask by a preset, from a page of ours or
+// without one, and learns the verdict alone: wallets show their holders our name, which
+// nobody else may collect claims under. Who wants more must be allowed to.
 func (k *Counter) postRequest(c *gin.Context) error {
 	var t Terms
 	raw, err := io.ReadAll(c.Request.Body)
@@ -68,10 +69,15 @@ func (k *Counter) postRequest(c *gin.Context) error {
 	if kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); kind != "application/json" || repeats(raw) || d.Decode(&t) != nil {
 		return invalid("body", "is not the JSON of a request.")
 	}
-	if t.own() {
-		if k.Allowed == nil {
-			return errPresets
+	t.Bare = !t.own() && c.GetHeader("Authorization") == ""
+	switch {
+	case t.Bare:
+		if err := k.own.Check(c.Request); err != nil {
+			return errPresets.Because(err)
 		}
+	case k.Allowed == nil:
+		return errPresets
+	default:
 		if err := k.Allowed(c, c.Request); err != nil {
 			return errors.Join(err, errPresets)
 		}
@@ -84,7 +90,7 @@ func (k *Counter) postRequest(c *gin.Context) error {
 	return nil
 }
 
-var errPresets = fault.New(fault.Denied, "Without an access token only the presets can be asked for.").Named("preset-only")
+var errPresets = fault.New(fault.Denied, "Without an access token only the presets can be asked for, and not by pages of other sites.").Named("preset-only")
 
 // number reads the id in the path.
 func number(c *gin.Context) (uuid.UUID, error) {
@@ -101,7 +107,10 @@ func bearer(c *gin.Context) string {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
-	return strings.TrimSpace(token)
+	if token = strings.TrimSpace(token); strings.Contains(token, " ") {
+		return "" // no token, but perhaps the secret of a page
+	}
+	return token
 }
 
 func (k *Counter) getRequest(c *gin.Context) error {
@@ -177,7 +186,10 @@ func (k *Counter) postResponse(c *gin.Context) error {
 	var r response
 	origin := ""
 	if a.overAPI() {
-		if r, origin, err = k.readBrowser(c, id, a); err != nil {
+		if _, err := find(c, k.Pool, id, hashed(bearer(c))); err != nil {
+			return refuse(c, errGone.Because(err))
+		}
+		if r, origin, err = a.readBrowser(c); err != nil {
 			return refuse(c, err)
 		}
 	} else {
@@ -220,13 +232,10 @@ func readForm(c *gin.Context) (url.Values, []byte, error) {
 
 var errOrigin = refused("The answer comes from a page whose origin was not expected.")
 
-// readBrowser reads what a page got from navigator.credentials.get. The page proves
-// by the secret that it is the one that asked; its origin must be one that we expect,
-// and the holder's proof must name the same.
-func (k *Counter) readBrowser(c *gin.Context, id uuid.UUID, a asked) (response, string, error) {
-	if _, err := find(c, k.Pool, id, hashed(bearer(c))); err != nil {
-		return response{}, "", errGone.Because(err)
-	}
+// readBrowser reads what a page got from navigator.credentials.get. The page has
+// proved by the secret that it is the one that asked; its origin must be one that we
+// expect, and the holder's proof must name the same.
+func (a asked) readBrowser(c *gin.Context) (response, string, error) {
 	raw, err := io.ReadAll(c.Request.Body)
 	if err != nil {
 		return response{}, "", err

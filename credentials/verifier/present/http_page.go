@@ -25,18 +25,31 @@ func (k *Counter) cookieName() string {
 	return cookie // browsers refuse the prefix without TLS; only localhost runs so
 }
 
+// ofPage is the secret of a request that our page made, whose answer it alone shows: no
+// bearer token has a space.
+func ofPage(secret string) string { return "page " + secret }
+
 // postAsk makes a request by a preset for the page.
 func (k *Counter) postAsk(c *gin.Context) error {
 	t := Terms{Preset: c.PostForm("preset"), Flow: c.PostForm("flow")}
-	if t.Flow == sameDevice {
+	browser := t.Flow == "browser"
+	switch {
+	case browser:
+		t.Flow, t.Mode = crossDevice, modeAPISealed
+	case t.Flow == sameDevice:
 		t.Redirect = k.Public.JoinPath("verify/ask").String()
 	}
-	r, err := k.Ask(c, t, "", web.From(c))
+	own := secret()
+	r, err := k.Ask(c, t, ofPage(own), web.From(c))
 	if err != nil {
 		return err
 	}
-	http.SetCookie(c.Writer, &http.Cookie{Name: k.cookieName(), Value: r.ID.String() + "." + r.Secret, Path: "/", MaxAge: int(longestLife.Seconds()),
+	http.SetCookie(c.Writer, &http.Cookie{Name: k.cookieName(), Value: r.ID.String() + "." + own, Path: "/", MaxAge: int(longestLife.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: k.Public.Scheme == "https"})
+	if browser {
+		c.JSON(http.StatusCreated, gin.H{"dc_api": r.Browser})
+		return nil
+	}
 	page := templates.VerifyAsked{Link: template.URL(r.Link)} // ours, from the parts that were checked
 	if t.Flow == sameDevice {
 		_, query, _ := strings.Cut(r.Link, "?")
@@ -47,7 +60,7 @@ func (k *Counter) postAsk(c *gin.Context) error {
 	return templates.Render(c.Writer, c.Request, http.StatusOK, page)
 }
 
-// mine is the request that this browser has made.
+// mine is the request that this browser has made, with its secret.
 func (k *Counter) mine(c *gin.Context) (uuid.UUID, string) {
 	value, err := c.Cookie(k.cookieName())
 	id, secret, ok := strings.Cut(value, ".")
@@ -55,7 +68,7 @@ func (k *Counter) mine(c *gin.Context) (uuid.UUID, string) {
 	if err != nil || !ok || parsed != nil {
 		return uuid.Nil, ""
 	}
-	return number, secret
+	return number, ofPage(secret)
 }
 
 // getAsk shows how far the request of this browser is; it is where a wallet on the
@@ -65,13 +78,29 @@ func (k *Counter) getAsk(c *gin.Context) error {
 	return k.showAnswer(c, id, secret, c.Query("response_code"))
 }
 
-// postAskAnswer shows what the page got by the Digital Credentials API.
+// postAskAnswer takes what the page got by the Digital Credentials API, which getAsk
+// then shows.
 func (k *Counter) postAskAnswer(c *gin.Context) error {
-	id, err := uuid.Parse(c.PostForm("id"))
-	if err != nil {
+	id, secret := k.mine(c)
+	if _, err := find(c, k.Pool, id, hashed(secret)); err != nil {
 		return errGone.Because(err)
 	}
-	return k.showAnswer(c, id, c.PostForm("secret"), "")
+	a, err := k.open(c, id)
+	if err != nil {
+		return err
+	}
+	if !a.overAPI() {
+		return errForm
+	}
+	r, origin, err := a.readBrowser(c)
+	if err != nil {
+		return err
+	}
+	if _, err := k.take(c, id, a, r, origin); err != nil {
+		return refuse(c, err) // it has ended, and the page says how
+	}
+	c.Status(http.StatusNoContent)
+	return nil
 }
 
 func (k *Counter) showAnswer(c *gin.Context, id uuid.UUID, secret, code string) error {
@@ -103,6 +132,9 @@ func (k *Counter) againAsked(c *gin.Context, id uuid.UUID) (templates.VerifyAske
 	a, err := k.open(c, id)
 	if err != nil {
 		return templates.VerifyAsked{}, err
+	}
+	if a.overAPI() {
+		return templates.VerifyAsked{}, errGone // only the page that asked can go on
 	}
 	r, err := k.reach(id, a, methodPost)
 	if err != nil {

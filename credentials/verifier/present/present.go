@@ -50,6 +50,7 @@ type Config struct {
 
 	// Allowed tells whether a caller may send a query of its own, and choose where
 	// the browser goes afterwards; nil: nobody may, and all have the presets only.
+	// Only who is allowed to is given what was disclosed.
 	Allowed func(ctx context.Context, r *http.Request) error
 
 	Now func() time.Time // nil means time.Now
@@ -66,6 +67,7 @@ type Counter struct {
 	Config
 	signer *signer // nil: requests are not signed
 	did    string
+	own    *http.CrossOriginProtection // tells pages of ours from those of others
 }
 
 // New makes a Counter.
@@ -85,7 +87,10 @@ func New(c Config) (*Counter, error) {
 			return nil, fmt.Errorf("present: the preset %s: %w", p.Name, err)
 		}
 	}
-	k := &Counter{Config: c}
+	k := &Counter{Config: c, own: http.NewCrossOriginProtection()}
+	if err := k.own.AddTrustedOrigin(c.Public.Scheme + "://" + c.Public.Host); err != nil {
+		return nil, fmt.Errorf("present: the public address: %w", err)
+	}
 	return k, k.identify()
 }
 

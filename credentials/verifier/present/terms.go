@@ -50,6 +50,10 @@ type Terms struct {
 	Policy      verifier.Policy   `json:"policy"`
 	KeepDays    int               `json:"keep_presentation_days,omitempty"`
 	Seconds     int               `json:"expires_in,omitempty"`
+
+	// Bare is for whoever has not said who it is: it learns the verdict, and nothing
+	// that was disclosed.
+	Bare bool `json:"-"`
 }
 
 // own tells whether the terms go beyond what anybody may ask.
@@ -76,6 +80,7 @@ type asked struct {
 	Purpose     string            `json:"purpose,omitempty"`
 	Policy      verifier.Policy   `json:"policy"`
 	KeepDays    int               `json:"keep_days,omitempty"`
+	Bare        bool              `json:"bare,omitempty"`
 	Expires     time.Time         `json:"expires"`
 }
 
@@ -85,7 +90,7 @@ func invalid(field, rule string) error {
 
 // settle checks the terms and fills what they leave open.
 func (k *Counter) settle(t Terms, responseURI string) (asked, error) {
-	a := asked{ResponseURI: responseURI, Mode: t.Mode, Same: t.Flow == sameDevice, Purpose: t.Purpose, Policy: t.Policy, KeepDays: t.KeepDays,
+	a := asked{ResponseURI: responseURI, Mode: t.Mode, Same: t.Flow == sameDevice, Purpose: t.Purpose, Policy: t.Policy, KeepDays: t.KeepDays, Bare: t.Bare,
 		Redirect: t.Redirect, Info: slices.Concat(k.Info, t.Info), Nonce: secret(), State: secret()}
 	if a.Mode == "" {
 		a.Mode = modePostSealed

@@ -131,11 +131,11 @@ const (
 	askAge  = `{"credentials":[{"id":"age","format":"mso_mdoc","meta":{"doctype_value":"` + space + `"},"claims":[{"path":["` + space + `","age_over_18"],"values":[true]}]}]}`
 )
 
-// ask makes a request over HTTP.
+// ask makes a request over HTTP, as somebody who is allowed to.
 func (w *world) ask(t *testing.T, terms map[string]any) Request {
 	t.Helper()
 	var r Request
-	if status := w.do(t, "POST", "/vp/requests", must(json.Marshal(terms)), &r, "Content-Type", "application/json"); status != 201 {
+	if status := w.do(t, "POST", "/vp/requests", must(json.Marshal(terms)), &r, "Content-Type", "application/json", "Authorization", "Bearer partner"); status != 201 {
 		t.Fatalf("got %d, want a request for %v", status, terms)
 	}
 	return r
@@ -144,6 +144,17 @@ func (w *world) ask(t *testing.T, terms map[string]any) Request {
 // do calls a door and reads its JSON.
 func (w *world) do(t *testing.T, method, path string, body []byte, into any, headers ...string) int {
 	t.Helper()
+	a := w.call(method, path, body, headers...)
+	if into != nil {
+		if err := json.Unmarshal(a.Body.Bytes(), into); err != nil {
+			t.Fatalf("%s %s: got %d %s", method, path, a.Code, a.Body)
+		}
+	}
+	return a.Code
+}
+
+// call calls a door.
+func (w *world) call(method, path string, body []byte, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, strings.TrimPrefix(path, base), bytes.NewReader(body))
 	r.Host = "verifier.example"
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -151,12 +162,7 @@ func (w *world) do(t *testing.T, method, path string, body []byte, into any, hea
 	}
 	a := httptest.NewRecorder()
 	w.doors.ServeHTTP(a, r)
-	if into != nil {
-		if err := json.Unmarshal(a.Body.Bytes(), into); err != nil {
-			t.Fatalf("%s %s: got %d %s", method, path, a.Code, a.Body)
-		}
-	}
-	return a.Code
+	return a
 }
 
 // object fetches a request object as a wallet does, and reads it.

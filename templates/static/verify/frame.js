@@ -1,20 +1,23 @@
-// The verifier within a page of somebody else. It tells the page that greeted it, and
-// nobody else, what the verdict is.
+// The verifier within a page of a registered origin. It tells that page, once greeted,
+// and nobody else, what the verdict is and why; what a credential says it never tells.
 import { offerCamera } from './camera.js';
 import { by, say, show } from './words.js';
 
+const asked = new URLSearchParams(location.search);
 let host;
+const hosts = [location.origin, ...by('page').dataset.hosts.split(' ').filter(Boolean)];
 const tell = (message) => { if (host) window.parent.postMessage({ source: 'plinth-verify', ...message }, host); };
 window.addEventListener('message', (event) => {
   // The first greeting of the page around us decides whom we tell.
-  if (host || event.source !== window.parent || event.data?.source !== 'plinth-verify-host') return;
+  if (host || event.source !== window.parent || !hosts.includes(event.origin) || event.data?.source !== 'plinth-verify-host') return;
   host = event.origin;
   tell({ type: 'ready' });
+  if (asked.get('mode') === 'ask') askWallet(asked.get('preset') || '');
 });
 
 const finish = (verdict) => {
   show({ ...verdict, issuer: verdict.issuer, validUntil: verdict.valid_until && Date.parse(verdict.valid_until) / 1000, statusAt: verdict.status_at && Date.parse(verdict.status_at) / 1000 });
-  tell({ type: 'verdict', detail: verdict });
+  tell({ type: 'verdict', detail: { verdict: verdict.verdict, reasons: verdict.reasons } });
 };
 
 const check = async (body) => {
@@ -49,11 +52,10 @@ const askWallet = async (preset) => {
 };
 
 for (const around of ['.top', '.bottom']) document.querySelector(around).hidden = true; // of a page of our own
-const asked = new URLSearchParams(location.search);
 by('page').hidden = false;
 if (asked.get('mode') === 'ask') {
   by('ways').hidden = true;
-  askWallet(asked.get('preset') || '');
+  if (window.parent === window) askWallet(asked.get('preset') || '');
 } else {
   offerCamera((text) => check(text));
   by('check').addEventListener('submit', (event) => {

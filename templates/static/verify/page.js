@@ -9,17 +9,15 @@ offerCamera((text) => {
   by('check').requestSubmit();
 });
 
-// askBrowser asks by the Digital Credentials API. The page shows the answer by a form,
-// so that it is made by the server like every other.
+// askBrowser asks by the Digital Credentials API. The server knows by a cookie whose
+// request it is, and shows the answer like every other.
 const askBrowser = async (preset) => {
-  const made = await fetch('/vp/requests', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ preset, response_mode: 'dc_api.jwt' }) });
+  const made = await fetch('/verify/ask', { method: 'POST', body: new URLSearchParams({ preset, flow: 'browser' }) });
   if (!made.ok) throw new Error('refused');
   const request = await made.json();
   const shown = await navigator.credentials.get({ mediation: 'required', digital: { requests: [request.dc_api] } });
-  await fetch(request.answer_uri, { method: 'POST', headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${request.secret}` }, body: JSON.stringify({ protocol: shown.protocol, data: shown.data }) });
-  by('answer-id').value = request.id;
-  by('answer-secret').value = request.secret;
-  by('answer').requestSubmit();
+  await fetch('/verify/ask/answer', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ protocol: shown.protocol, data: shown.data }) });
+  location.assign('/verify/ask');
 };
 
 if ('DigitalCredential' in window && by('ask-browser')) {
