@@ -163,7 +163,7 @@ const token = (() => {
   let granted;
   return () => granted ??= (async () => {
     const made = JSON.parse(execFileSync(plinth, ['client', 'add'], {encoding: 'utf8', input: JSON.stringify({
-      client_name: 'A counter of the interop run', redirect_uris: ['https://rp.example/callback'], scope: 'openid vp.request',
+      client_name: 'A counter of the interop run', plinth_profile: 'oidc', redirect_uris: ['https://rp.example/callback'], scope: 'openid vp.request',
       grant_types: ['authorization_code', 'client_credentials'], token_endpoint_auth_method: 'client_secret_basic'
     })}));
     const {token_endpoint: endpoint} = await get(sheet.url + '/.well-known/openid-configuration');
