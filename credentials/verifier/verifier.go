@@ -83,6 +83,7 @@ var sentences = map[string]string{
 	"malformed":           "It is not a complete, well-formed credential.",
 	"issuer_trusted":      "The issuer is one that we trust.",
 	"issuer_untrusted":    "The issuer or its key is not among those that we trust, so the signature says nothing.",
+	"trust_expired":       "The list of trusted issuers has expired: fetch it anew.",
 	"signature_good":      "It is as the issuer signed it.",
 	"signature_bad":       "It was changed after it was signed, or it was never signed by this issuer.",
 	"in_period":           "It is in its period of validity.",
