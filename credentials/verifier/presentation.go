@@ -57,7 +57,7 @@ const (
 func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
 	s, err := v.openPresentation(ctx, p)
 	verdict := Verdict{Format: p.Format}
-	if !verdict.judge(err) {
+	if !verdict.judge(v.believed(err)) {
 		return Presented{Verdict: verdict.conclude(p.Policy)}
 	}
 	verdict.Issuer, verdict.Claims = s.issuer, s.claims

@@ -16,14 +16,15 @@ import (
 
 // Config is what a Verifier works with.
 type Config struct {
-	Trust  func() vc.TrustList                                       // the issuers that are believed now: their keys change
-	Status func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
-	Tokens func(ctx context.Context, address string) ([]byte, error) // the same for a Token Status List; nil: Status gives these, too
-	Signer crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
-	Lists  func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
-	Asks   []string                                                  // the queries that the page offers to ask wallets, by name
-	Policy Policy                                                    // of checks that name none
-	Now    func() time.Time                                          // nil means time.Now
+	Trust    func() vc.TrustList                                       // the issuers that are believed now: their keys change
+	Unsigned bool                                                      // nobody checked who has signed the trust list, and verdicts say so
+	Status   func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
+	Tokens   func(ctx context.Context, address string) ([]byte, error) // the same for a Token Status List; nil: Status gives these, too
+	Signer   crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
+	Lists    func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
+	Asks     []string                                                  // the queries that the page offers to ask wallets, by name
+	Policy   Policy                                                    // of checks that name none
+	Now      func() time.Time                                          // nil means time.Now
 }
 
 // Verifier judges credentials.
@@ -84,6 +85,7 @@ var sentences = map[string]string{
 	"issuer_trusted":      "The issuer is one that we trust.",
 	"issuer_untrusted":    "The issuer or its key is not among those that we trust, so the signature says nothing.",
 	"trust_expired":       "The list of trusted issuers has expired: fetch it anew.",
+	"trust_unsigned":      "The signature of the list of trusted issuers was not checked: it is as good as where it came from.",
 	"signature_good":      "It is as the issuer signed it.",
 	"signature_bad":       "It was changed after it was signed, or it was never signed by this issuer.",
 	"in_period":           "It is in its period of validity.",
@@ -143,8 +145,11 @@ func (v *Verifier) CheckBy(ctx context.Context, sent []byte, p Policy) (Verdict,
 		return Verdict{}, ErrUnreadable
 	}
 	verdict := Verdict{Format: shown.format}
-	if !verdict.judge(err) {
+	if !verdict.judge(v.believed(err)) {
 		return verdict.conclude(p), nil
+	}
+	if v.Unsigned {
+		verdict.add("issuer", Undetermined, "trust_unsigned")
 	}
 	verdict.Issuer, verdict.Claims = shown.issuer, shown.claims
 	verdict.period(shown)
