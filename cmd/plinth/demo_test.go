@@ -93,7 +93,11 @@ func startDemo(dir string) (*running, error) {
 	ln.Close()
 	_, port, _ := net.SplitHostPort(address)
 	d := &running{url: "http://localhost:" + port, dir: dir, output: new(bytes.Buffer)}
-	d.env = []string{"PLINTH_URL=" + d.url, "PLINTH_LISTEN=" + address, "PLINTH_DATA=" + dir}
+	trust, err := writeList(dir, "neighbours.json", neighbours(neighbour, neighbourKey.Public(), time.Time{}))
+	if err != nil {
+		return nil, err
+	}
+	d.env = []string{"PLINTH_URL=" + d.url, "PLINTH_LISTEN=" + address, "PLINTH_DATA=" + dir, "PLINTH_TRUST=" + trust}
 	d.process = plinth(context.Background(), d.env, "demo", "--data", dir)
 	out, err := d.process.StdoutPipe()
 	if err != nil {

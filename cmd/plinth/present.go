@@ -73,8 +73,12 @@ func (h *house) buildVerifier() (err error) {
 	if err != nil {
 		return err
 	}
+	h.others = &others{files: h.Settings.Trust, lists: map[string]vc.TrustList{}}
+	if err := h.others.read(); err != nil {
+		return err
+	}
 	known := presets(h.URL.String())
-	c := verifier.Config{Trust: h.trusted, Status: h.fetchStatus, Tokens: h.fetchTokens, Signer: signer, Lists: h.ownLists}
+	c := verifier.Config{Trust: h.believed, Status: h.fetchStatus, Tokens: h.fetchTokens, Signer: signer, Lists: h.ownLists}
 	for _, p := range known {
 		c.Asks = append(c.Asks, p.Name)
 	}

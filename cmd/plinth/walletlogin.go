@@ -49,14 +49,17 @@ func loginQuery(base string) (json.RawMessage, error) {
 var errNotOurs = fault.New(fault.Denied, "The wallet has not shown a credential of ours.").Named("not-presented")
 
 // presented tells whose credential a wallet has shown: the ledger finds it by its place
-// in a status list of ours. The verifier has checked that the list and the credential
-// are of one issuer, so that nobody else's credential can point there.
+// in a status list of ours. It must be ours: others are believed, too, and can write any
+// place into a credential.
 func (h *house) presented(ctx context.Context, p auth.Presentation) (uuid.UUID, error) {
 	shown, err := h.counter.Presented(ctx, p.Request, p.Key, p.Code)
 	if err != nil {
 		return uuid.Nil, err
 	}
 	for _, s := range shown {
+		if !sameIssuer(s.Issuer, h.URL.String()) {
+			continue
+		}
 		for _, at := range s.Places {
 			path, ours := strings.CutPrefix(at.List, h.URL.String()+"/status/")
 			path, _, _ = strings.Cut(path, "/")

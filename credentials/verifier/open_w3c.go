@@ -107,6 +107,9 @@ func (v *Verifier) openJOSE(ctx context.Context, e jose.Envelope) (shown, error)
 		return s, err
 	}
 	s.issuer, s.root, s.types, s.authorities, s.from, s.until = d.By, d.Claims, expanded(d.Claims, d.Types), authorities(d.Chain), d.ValidFrom, d.ValidUntil
+	if issuer, ok := v.certified(d.Chain); ok && !sameIssuer(issuer, d.By) { // as of an SD-JWT
+		s.issuer = issuer
+	}
 	s.id, _ = d.Claims["id"].(string)
 	subject, ok := d.Claims["credentialSubject"].(map[string]any)
 	if !ok {
