@@ -82,8 +82,8 @@ var verifyWords = strings.Fields(`scan.looking scan.nocamera scan.found scan.noc
 	verdict.valid verdict.invalid verdict.unknown meaning.valid meaning.invalid meaning.unknown issuer expires
 	answer.refused answer.expired answer.failed result.pass result.fail result.undetermined
 	check.format check.issuer check.signature check.period check.status check.holder
-	code.well_formed code.malformed code.unsupported code.issuer_trusted code.issuer_untrusted code.signature_good code.signature_bad
-	code.in_period code.expired code.not_yet_valid code.not_revoked code.revoked code.suspended code.status_none code.status_unchecked
+	code.well_formed code.malformed code.unsupported code.issuer_trusted code.issuer_untrusted code.trust_expired code.signature_good code.signature_bad
+	code.in_period code.expired code.not_yet_valid code.not_revoked code.revoked code.suspended code.status_none code.status_unchecked code.status_old
 	code.status_unreachable code.status_refused code.status_out_of_range
 	code.holder_proved code.holder_not_asked code.holder_unproved code.holder_mismatch code.request_mismatch code.transaction_missing
 	claim.fullName claim.secondFullName claim.givenName claim.middleName claim.familyName claim.birthDate claim.birthPlace claim.gender claim.nationality

@@ -96,7 +96,11 @@ func startDemo(dir string) (*running, error) {
 	}
 	_, port, _ := net.SplitHostPort(address)
 	d := &running{url: "http://localhost:" + port, dir: dir, shop: shop, output: new(bytes.Buffer)}
-	d.env = []string{"PLINTH_URL=" + d.url, "PLINTH_LISTEN=" + address, "PLINTH_DATA=" + dir, "PLINTH_VERIFIER_EMBED=http://" + shop}
+	trust, err := writeList(dir, "neighbours.json", neighbours(neighbour, neighbourKey.Public(), time.Time{}))
+	if err != nil {
+		return nil, err
+	}
+	d.env = []string{"PLINTH_URL=" + d.url, "PLINTH_LISTEN=" + address, "PLINTH_DATA=" + dir, "PLINTH_VERIFIER_EMBED=http://" + shop, "PLINTH_TRUST=" + trust}
 	d.process = plinth(context.Background(), d.env, "demo", "--data", dir)
 	out, err := d.process.StdoutPipe()
 	if err != nil {

@@ -54,6 +54,7 @@ type house struct {
 	status     *status.Publisher
 	chain      *chain.Keeper
 	checker    *verifier.Verifier
+	others     *others // whom the checker believes besides us
 	counter    *present.Counter
 	router     *web.Router
 	tracer     trace.Tracer                // nil: nobody collects spans

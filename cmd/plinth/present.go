@@ -90,8 +90,12 @@ func (h *house) buildVerifier() (err error) {
 	if err != nil {
 		return err
 	}
+	h.others = &others{files: h.Settings.Trust, lists: map[string]vc.TrustList{}}
+	if err := h.others.read(); err != nil {
+		return err
+	}
 	known := presets(h.URL.String())
-	c := verifier.Config{Trust: h.trusted, Status: h.fetchStatus, Tokens: h.fetchTokens, Fresh: h.ownStatus, Signer: signer, Lists: h.ownLists, Embed: h.Settings.Verifier.Embed}
+	c := verifier.Config{Trust: h.believed, Status: h.fetchStatus, Tokens: h.fetchTokens, Fresh: h.ownStatus, Signer: signer, Lists: h.ownLists, Embed: h.Settings.Verifier.Embed}
 	for _, p := range known {
 		c.Asks = append(c.Asks, p.Name)
 	}

@@ -43,6 +43,7 @@ type Settings struct {
 	Policy      *evidence.Policy // nil: none is set
 	MTLS        MTLS
 	Verifier    Verifier
+	Trust       []string      // trust lists of those whom the verifier believes besides us
 	Federations *Federations  // nil: none
 	Methods     []auth.Method // by which people log in, in the order of the pages; nil: the usual ones
 	CodesPerDay int           // one-time codes of one number for one network before it must work; 0: the usual
@@ -175,7 +176,7 @@ var keyList = append([]key{
 		}
 		return nil
 	}},
-}, slices.Concat(mtlsKeys, []key{federationKey}, walletKeys, issuingKeys, verifierKeys)...)
+}, slices.Concat(mtlsKeys, []key{federationKey}, walletKeys, issuingKeys, verifierKeys, []key{trustKey})...)
 
 // clientKeys are read by the commands that are a client of a server, and by
 // the crash tests; the server accepts them without using them.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 type verifyCommand struct {
 	Input   string `arg:"" help:"PNG, JPEG or PDF with a QR code, the code's text, a JSON-LD credential, an SD-JWT VC, a JWT, or an mdoc (CBOR or base64url); - for standard input."`
 	Trust   string `type:"existingfile" help:"Trust list, plain (JSON) or signed: the issuers and keys that are believed. Default: trust.json in the data directory; without it, that of the server at PLINTH_URL."`
-	Signer  string `help:"Key (did:key or multibase) that must have signed the trust list. Without it, a signed list is as good as where it came from."`
+	Signer  string `help:"Key (did:key or multibase) that must have signed the trust list. Without it, one that trust.json (beside the list, or in the data directory) names; without that, the answer says that it was not checked."`
 	Policy  string `type:"existingfile" help:"Policy (JSON) that says what it means that a check could not be made."`
 	Offline bool   `help:"Use no network: the status is then undetermined, and the answer says so."`
 }
@@ -32,11 +33,11 @@ func (c *verifyCommand) Run(ctx context.Context, settings lazySettings) error {
 	}
 	// Status lists and trust lists are where the deployment is, which may be here.
 	client := web.NewClient(web.ClientConfig{Timeout: 10 * time.Second, Private: true})
-	trust, err := c.trust(ctx, settings, client)
+	trust, unsigned, err := c.trust(ctx, settings, client)
 	if err != nil {
 		return err
 	}
-	config := verifier.Config{Trust: func() vc.TrustList { return trust }}
+	config := verifier.Config{Trust: func() vc.TrustList { return trust }, Unsigned: unsigned}
 	if c.Policy != "" {
 		raw, err := os.ReadFile(c.Policy)
 		if err != nil {
@@ -71,64 +72,87 @@ func (c *verifyCommand) Run(ctx context.Context, settings lazySettings) error {
 	return nil
 }
 
-// trust finds out whom to believe.
-func (c *verifyCommand) trust(ctx context.Context, settings lazySettings, client *http.Client) (vc.TrustList, error) {
-	if c.Trust != "" {
-		return c.readTrust(c.Trust)
-	}
+// trust finds out whom to believe, and whether it is a signed list whose signature
+// nobody could check.
+func (c *verifyCommand) trust(ctx context.Context, settings lazySettings, client *http.Client) (list vc.TrustList, unsigned bool, err error) {
 	s, err := settings()
-	if err != nil {
-		return vc.TrustList{}, err
+	if c.Trust != "" {
+		return c.readTrust(c.Trust, filepath.Dir(c.Trust), s.Data)
 	}
-	if list, err := c.readTrust(filepath.Join(s.Data, trustFile)); err == nil {
-		return list, nil
+	if err != nil {
+		return vc.TrustList{}, false, err
+	}
+	// One that is over serves only where there is no network to fetch it anew.
+	if list, unsigned, err = c.readTrust(filepath.Join(s.Data, trustFile)); err == nil && (c.Offline || !list.Over(time.Now())) {
+		return list, unsigned, nil
 	}
 	if c.Offline {
-		return vc.TrustList{}, wrongUse{errors.New("--offline needs --trust FILE: the issuers to believe (a server gives its own at /.well-known/plinth-trust.json)")}
+		return vc.TrustList{}, false, wrongUse{errors.New("--offline needs --trust FILE: the issuers to believe (a server gives its own at /.well-known/plinth-trust.json)")}
 	}
 	raw, err := fetch(ctx, client, s.URL.JoinPath("/.well-known/plinth-trust.json").String())
 	if err != nil {
-		return vc.TrustList{}, wrongUse{errors.New("whom to believe? Give --trust FILE, or set PLINTH_URL to a server that answers")}
+		return vc.TrustList{}, false, wrongUse{errors.New("whom to believe? Give --trust FILE, or set PLINTH_URL to a server that answers")}
 	}
-	return vc.ParseTrustList(raw)
+	list, err = vc.ParseTrustList(raw)
+	return list, false, err
 }
 
-// readTrust reads a trust list, in the form that it has.
-func (c *verifyCommand) readTrust(file string) (vc.TrustList, error) {
+// readTrust reads a trust list, in the form that it has. Where the user names no
+// signer, those count whom a plain list in one of the directories names.
+func (c *verifyCommand) readTrust(file string, beside ...string) (list vc.TrustList, unsigned bool, err error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return vc.TrustList{}, wrongUse{err}
+		return vc.TrustList{}, false, wrongUse{err}
 	}
-	list, err := c.parseTrust(bytes.TrimSpace(raw))
+	raw = bytes.TrimSpace(raw)
+	known := vc.Edition{Now: time.Now()}
+	switch {
+	case c.Signer != "":
+		var key crypto.PublicKey
+		if key, err = vc.ParseDID("did:key:" + strings.TrimPrefix(c.Signer, "did:key:")); err != nil {
+			break
+		}
+		known.Keys = []crypto.PublicKey{key}
+		if list, err = vc.ParseSignedTrustList(raw, known); bytes.HasPrefix(raw, []byte("{")) {
+			err = errors.New("this trust list is not signed")
+		}
+	case bytes.HasPrefix(raw, []byte("{")):
+		list, err = vc.ParseTrustList(raw)
+	default:
+		if known.After = plainList(beside); len(known.After.Signers) > 0 {
+			list, err = vc.ParseSignedTrustList(raw, known)
+			break
+		}
+		// Whoever gave us the file could have given a plain one: what is inside counts.
+		var token jws.Token
+		if token, err = jws.Parse(string(raw)); err == nil {
+			list, err = vc.ParseTrustList(token.Payload)
+		}
+		unsigned = true
+	}
+	switch {
+	case errors.Is(err, vc.ErrExpired):
+		err = errors.New("this edition of the list of issuers has expired: fetch it anew")
+	case errors.Is(err, vc.ErrSignature) && c.Signer == "":
+		err = fmt.Errorf("%w: it is by none of the signers that %s names; of another deployment, name the signer by --signer", err, trustFile)
+	}
 	if err != nil {
-		return list, unreadable(file, err)
+		return list, false, unreadable(file, err)
 	}
-	return list, nil
+	return list, unsigned, nil
 }
 
-func (c *verifyCommand) parseTrust(raw []byte) (vc.TrustList, error) {
-	if bytes.HasPrefix(raw, []byte("{")) {
-		if c.Signer != "" {
-			return vc.TrustList{}, errors.New("this trust list is not signed")
+// plainList is the first plain trust list in the directories, which says who may sign
+// the editions after it.
+func plainList(directories []string) vc.TrustList {
+	for _, dir := range directories {
+		raw, err := os.ReadFile(filepath.Join(dir, trustFile))
+		if err != nil || dir == "" {
+			continue
 		}
-		return vc.ParseTrustList(raw)
-	}
-	if c.Signer != "" {
-		key, err := vc.ParseDID("did:key:" + strings.TrimPrefix(c.Signer, "did:key:"))
-		if err != nil {
-			return vc.TrustList{}, err
+		if list, err := vc.ParseTrustList(raw); err == nil {
+			return list
 		}
-		return vc.ParseSignedTrustList(raw, vc.Edition{Keys: []crypto.PublicKey{key}, Now: time.Now()})
 	}
-	// Whoever gave us the file could have given a plain one: what is inside counts, and
-	// one that is over does not.
-	token, err := jws.Parse(string(raw))
-	if err != nil {
-		return vc.TrustList{}, err
-	}
-	list, err := vc.ParseTrustList(token.Payload)
-	if err == nil && !list.Expires.IsZero() && !time.Now().Before(list.Expires) {
-		err = errors.New("this edition of the trust list is over")
-	}
-	return list, err
+	return vc.TrustList{}
 }

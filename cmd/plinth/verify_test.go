@@ -262,6 +262,7 @@ func TestVerifyTakesEveryFormat(t *testing.T) {
 		}
 	}
 	card := filepath.Join(dir, "card-ldp_vc")
+	d.doubts(t, card, list)
 	for name, arguments := range map[string][]string{
 		"another signer": {"--trust", list["signed"], "--signer", "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"}, "a plain list": {"--trust", list["plain"], "--signer", "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"},
 		"no policy": {"--trust", list["plain"], "--policy", list["plain"]},
@@ -269,6 +270,55 @@ func TestVerifyTakesEveryFormat(t *testing.T) {
 		if out, code := d.run(t, append([]string{"verify", card}, arguments...)...); code != exitWrongUse {
 			t.Errorf("%s: exit %d: %s", name, code, out)
 		}
+	}
+}
+
+// doubts tells what plinth verify says of lists that are over, or that anybody could
+// have signed.
+func (d *running) doubts(t *testing.T, card string, list map[string]string) {
+	t.Helper()
+	plain, err := os.ReadFile(list["plain"])
+	must(t, err)
+	signed, err := os.ReadFile(list["signed"])
+	must(t, err)
+	var fields map[string]any
+	must(t, json.Unmarshal(plain, &fields))
+	fields["issued"], fields["expires"] = "2020-01-01T00:00:00Z", "2020-02-01T00:00:00Z"
+	old, err := json.Marshal(fields)
+	must(t, err)
+	parts := strings.Split(string(signed), ".")
+	spoilt := parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2]))
+	elsewhere := func(beside []byte) *running {
+		other := &running{env: []string{"PLINTH_DATA=" + t.TempDir(), "PLINTH_URL=" + d.url}}
+		if beside != nil {
+			must(t, os.WriteFile(filepath.Join(strings.TrimPrefix(other.env[0], "PLINTH_DATA="), trustFile), beside, 0o600))
+		}
+		return other
+	}
+	for name, c := range map[string]struct {
+		where *running
+		list  []byte
+		exit  int
+		want  string
+	}{
+		"a plain list that is over":           {d, old, exitNo, `"The list of trusted issuers is from 2020-01-01 and has expired on 2020-02-01: fetch it anew."`},
+		"signed, and a signer is known":       {elsewhere(plain), signed, exitYes, `"not_revoked"`},
+		"signed, and no signer is known":      {elsewhere(nil), signed, exitYes, `"trust_unsigned"`},
+		"not signed by a signer that is ours": {elsewhere(plain), []byte(spoilt), exitWrongUse, "signature"},
+	} {
+		file := filepath.Join(t.TempDir(), "list")
+		must(t, os.WriteFile(file, c.list, 0o600))
+		out, code := c.where.run(t, "verify", card, "--trust", file)
+		if code != c.exit || !strings.Contains(out, c.want) || strings.Contains(out, "trust_unsigned") != strings.Contains(c.want, "trust_unsigned") || strings.Contains(out, `"claims"`) != (c.exit == exitYes) {
+			t.Errorf("%s: exit %d: %s; want exit %d, %s", name, code, out, c.exit, c.want)
+		}
+	}
+	// What is kept in the data directory is fetched anew when it is over.
+	if out, code := elsewhere(old).run(t, "verify", card); code != exitYes {
+		t.Errorf("an old list in the data directory: exit %d: %s", code, out)
+	}
+	if out, code := elsewhere(old).run(t, "verify", card, "--offline"); code != exitNo || !strings.Contains(out, `"unknown"`) {
+		t.Errorf("an old list in the data directory, offline: exit %d: %s", code, out)
 	}
 }
 

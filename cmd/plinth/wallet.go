@@ -208,6 +208,9 @@ func (c *walletCommand) show(w *wallet.Wallet) error {
 	return shown(card, err)
 }
 
+// readable is the largest version of a code that common cameras take from a screen.
+const readable = 27
+
 // drawQR writes the code that carries a credential whole.
 func drawQR(w *wallet.Wallet, id, file string) error {
 	text, err := w.QR(id)
@@ -217,6 +220,9 @@ func drawQR(w *wallet.Wallet, id, file string) error {
 	png, err := qr.PNG(text, qr.Low)
 	if err != nil {
 		return unreadable(file, err)
+	}
+	if symbol, err := qr.NewSymbol(text, qr.Low); err == nil && symbol.Version > readable {
+		fmt.Fprintf(os.Stderr, "plinth: this code is hard to read: it has %d modules a side, and cameras want at most %d. Show the picture large, or the credential by: plinth wallet present\n", symbol.Side(), 17+4*readable)
 	}
 	if err := os.WriteFile(file, png, 0o600); err != nil {
 		return wrongUse{err}

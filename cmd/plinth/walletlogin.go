@@ -57,6 +57,9 @@ func (h *house) presented(ctx context.Context, p auth.Presentation) (uuid.UUID, 
 		return uuid.Nil, err
 	}
 	for _, s := range shown {
+		if !sameIssuer(s.Issuer, h.URL.String()) {
+			continue
+		}
 		for _, at := range s.Places {
 			path, ours := strings.CutPrefix(at.List, h.URL.String()+"/status/")
 			path, _, _ = strings.Cut(path, "/")

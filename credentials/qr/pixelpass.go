@@ -18,6 +18,7 @@ const (
 	KindClaim169 Kind = "claim169"
 	KindPacked   Kind = "packed-json" // JSON in the manner of PixelPass
 	KindText     Kind = "packed-text" // text in the same manner, such as an SD-JWT
+	KindCBOR     Kind = "packed-cbor" // a map that JSON cannot hold, such as an mdoc
 	KindJSON     Kind = "json"
 )
 
@@ -75,8 +76,8 @@ func toCBOR(v any, depth int) (any, error) {
 	return v, nil
 }
 
-// Detect says what a text holds, and gives the JSON document or the packed text when it
-// is one. Of a claim 169 it looks at the outermost layer only.
+// Detect says what a text holds, and gives the JSON document, the packed text or the CBOR when
+// it is one. Of a claim 169 it looks at the outermost layer only.
 func Detect(text string) (Kind, []byte) {
 	text = strings.TrimPrefix(strings.TrimSpace(text), sharePrefix)
 	if strings.HasPrefix(text, "{") {
@@ -110,6 +111,9 @@ func Detect(text string) (Kind, []byte) {
 	if isPrintable(raw) {
 		return KindText, raw
 	}
+	if isMap(raw) {
+		return KindCBOR, raw
+	}
 	return KindUnknown, nil
 }
 
@@ -121,6 +125,12 @@ func isPrintable(raw []byte) bool {
 func isTagged(raw []byte) bool {
 	const major = 6
 	return len(raw) > 0 && raw[0]>>5 == major
+}
+
+// isMap tells a map whose first key is text from other bytes.
+func isMap(raw []byte) bool {
+	const text, object = 3, 5
+	return len(raw) > 1 && raw[0]>>5 == object && raw[1]>>5 == text
 }
 
 func toJSON(raw []byte) ([]byte, error) {

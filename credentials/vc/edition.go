@@ -84,7 +84,7 @@ func ParseSignedTrustList(compact []byte, e Edition) (TrustList, error) {
 		return TrustList{}, ErrStale
 	case e.Now.Add(skew).Before(t.Issued):
 		return TrustList{}, ErrNotYetValid
-	case !e.Now.Before(t.Expires):
+	case t.Over(e.Now):
 		return TrustList{}, ErrExpired
 	}
 	return t, nil

@@ -53,6 +53,11 @@ func ParseTrustList(raw []byte) (TrustList, error) {
 	return t, t.check()
 }
 
+// Over tells whether the time is past until which the list is good.
+func (t TrustList) Over(now time.Time) bool {
+	return !t.Expires.IsZero() && !now.Before(t.Expires)
+}
+
 func (t TrustList) check() error {
 	if len(t.Issuers) == 0 {
 		return fmt.Errorf("%w: the trust list names no issuer", ErrMalformed)

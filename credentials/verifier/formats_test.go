@@ -1,6 +1,8 @@
 package verifier
 
 import (
+	"bytes"
+	"compress/zlib"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -9,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +77,28 @@ func (i issuers) w3c() map[string]any {
 		"credentialSubject": map[string]any{"id": must(vc.DIDKey(i.holder.Public())), "birthDate": "1984-04-18"}}
 }
 
+// packed is the text of a code that carries bytes as they are: deflated, in base45.
+func packed(raw []byte) string {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	must(w.Write(raw))
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	var text strings.Builder
+	for pair := range slices.Chunk(b.Bytes(), 2) {
+		n, size := int(pair[0]), 2
+		if len(pair) == 2 {
+			n, size = n<<8+int(pair[1]), 3
+		}
+		for range size {
+			text.WriteByte(base45[n%45])
+			n /= 45
+		}
+	}
+	return text.String()
+}
+
 func TestCredentialsOfEveryFormatAreRead(t *testing.T) {
 	i := newIssuers(nil)
 	jwt := must(i.jose.Sign(jose.SignInput{MediaType: jose.CredentialJWT, Document: i.w3c()}))
@@ -85,6 +110,20 @@ func TestCredentialsOfEveryFormatAreRead(t *testing.T) {
 		if err != nil || got.Verdict != Valid || got.Claims["birthDate"] != "1984-04-18" || !sameIssuer(did, got.Issuer) {
 			t.Errorf("%s: got %s, %+v, %v; want valid", name, says(got), got, err)
 		}
+	}
+	for name, text := range map[string]string{"SD-JWT VC": i.sd(false), "JWT": jwt.Content, "mdoc": base64.RawURLEncoding.EncodeToString(i.doc(false))} {
+		whole := must(qr.EncodeJSON(must(json.Marshal(text))))
+		for input, sent := range map[string][]byte{"text": []byte(whole), "picture": must(qr.PNG(whole, qr.Low))} {
+			if got, err := i.Check(t.Context(), sent); err != nil || got.Verdict != Valid || got.Claims["birthDate"] != "1984-04-18" {
+				t.Errorf("%s as the %s of a code: got %s, %+v, %v; want valid", name, input, says(got), got, err)
+			}
+		}
+		if got, err := i.Check(t.Context(), []byte(must(qr.EncodeJSON(must(json.Marshal(text[:len(text)/2])))))); err == nil && (got.Verdict == Valid || got.Claims != nil) {
+			t.Errorf("half of %s in a code: got %s, %+v", name, says(got), got)
+		}
+	}
+	if got, err := i.Check(t.Context(), []byte(packed(i.doc(false)))); err != nil || got.Verdict != Valid || got.Format != dcql.FormatMdoc {
+		t.Errorf("an mdoc in a code as it is: got %s, %+v, %v; want valid", says(got), got, err)
 	}
 	for name, sent := range map[string]string{
 		"SD-JWT VC": strings.Replace(i.sd(false), ".", ".e", 1), "cut": i.sd(false)[:80] + "~", "JWT": strings.Replace(jwt.Content, ".", ".e", 1),

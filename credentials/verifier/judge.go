@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"errors"
+	"time"
 
 	"github.com/plinth-id/plinth/credentials/qr"
 	"github.com/plinth-id/plinth/credentials/vc"
@@ -35,13 +36,37 @@ type heldError struct{ code string }
 
 func (e heldError) Error() string { return "the holder's proof: " + e.code }
 
+// overError says that a credential is signed by one who was believed, until then.
+type overError struct{ issued, until time.Time }
+
+func (e overError) Error() string {
+	from := ""
+	if !e.issued.IsZero() {
+		from = " is from " + e.issued.UTC().Format(time.DateOnly) + " and"
+	}
+	return "The list of trusted issuers" + from + " has expired on " + e.until.UTC().Format(time.DateOnly) + ": fetch it anew."
+}
+
+// believed tells whether a good signature means something still: whoever was on a list
+// that is over may have been taken off it.
+func (v *Verifier) believed(err error) error {
+	if t := v.Trust(); err == nil && t.Over(v.Now()) {
+		return overError{t.Issued, t.Expires}
+	}
+	return err
+}
+
 // judge writes down what the signatures came to, and tells whether they are good.
 func (v *Verdict) judge(err error) bool {
 	var held heldError
+	var over overError
 	switch {
 	case err == nil:
 		v.signed()
 		return true
+	case errors.As(err, &over):
+		v.add("format", Pass, "well_formed")
+		v.Reasons = append(v.Reasons, Reason{Name: "issuer", Result: Undetermined, Code: "trust_expired", Sentence: over.Error()})
 	case errors.As(err, &held):
 		v.add("format", Pass, "well_formed")
 		v.add("holder", Fail, held.code)

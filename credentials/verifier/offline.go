@@ -45,6 +45,7 @@ type offlineIssuer struct {
 type offlineList struct {
 	Issuer string `json:"issuer"`
 	At     int64  `json:"at"`
+	Until  int64  `json:"exp,omitempty"` // by its issuer; 0: it says nothing
 	Values string `json:"values"`
 }
 
@@ -115,7 +116,11 @@ func (v *Verifier) offlineList(ctx context.Context, address string) (offlineList
 		if !ok {
 			continue
 		}
-		return offlineList{Issuer: known.ID, At: held.asOf.Unix(), Values: held.folded()}, true
+		l := offlineList{Issuer: known.ID, At: held.asOf.Unix(), Values: held.folded()}
+		if !held.until.IsZero() {
+			l.Until = held.until.Unix()
+		}
+		return l, true
 	}
 	return offlineList{}, false
 }

@@ -109,7 +109,7 @@ func TestDeviceJudgesWithoutANetwork(t *testing.T) {
 		"code, revoked":           {code(qr.Claims{Status: at(5)}), "invalid well_formed issuer_trusted signature_good in_period revoked"},
 		"code, suspended":         {code(qr.Claims{Status: at(6)}), "invalid well_formed issuer_trusted signature_good in_period suspended"},
 		"code, out of range":      {code(qr.Claims{Status: at(64)}), "invalid well_formed issuer_trusted signature_good in_period status_out_of_range"},
-		"code, list not kept":     {code(qr.Claims{Status: &qr.Status{Index: 1, URI: "https://other.example/1"}}), "valid well_formed issuer_trusted signature_good in_period status_unchecked"},
+		"code, list not kept":     {code(qr.Claims{Status: &qr.Status{Index: 1, URI: "https://other.example/1"}}), "unknown well_formed issuer_trusted signature_good in_period status_unchecked"},
 		"code, expired":           {code(qr.Claims{ExpiresAt: noon.Add(-time.Second)}), "invalid well_formed issuer_trusted signature_good expired status_none"},
 		"code, not yet":           {code(qr.Claims{NotBefore: noon.Add(time.Minute)}), "invalid well_formed issuer_trusted signature_good not_yet_valid status_none"},
 		"code of a stranger":      {must(qr.Encode(qr.Identity169{FullName: "Eve"}, qr.Claims{Issuer: "https://evil.example", IssuedAt: noon}, key, []byte("k"))), "unknown well_formed issuer_untrusted"},
@@ -147,6 +147,42 @@ func TestDeviceJudgesWithoutANetwork(t *testing.T) {
 	}
 	if got["code"].Claims["fullName"] != "Ada Example" || got["code"].Claims["birthDate"] != "1984-04-18" || got["code"].Claims["gender"] != "male" || got["SD-JWT VC"].Claims["birthDate"] != "1984-04-18" {
 		t.Errorf("got %v and %v", got["code"].Claims, got["SD-JWT VC"].Claims)
+	}
+}
+
+// What a device keeps has an end: what it says of revocation still holds then, and
+// whom it believes does not.
+func TestDeviceDoubtsWhatIsOld(t *testing.T) {
+	v, _ := offlineVerifier()
+	d := newDevice(t, v)
+	edition, public, err := v.Offline(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(index int) string {
+		return code(qr.Claims{ExpiresAt: noon.AddDate(1, 0, 0), Status: &qr.Status{Index: index, URI: token}})
+	}
+	for name, c := range map[string]struct {
+		text  string
+		after time.Duration
+		want  string
+	}{
+		"at once":              {at(4), time.Minute, "valid issuer_trusted not_revoked"},
+		"list over":            {at(4), 2 * time.Hour, "unknown issuer_trusted status_old"},
+		"edition over":         {at(4), 8 * 24 * time.Hour, "unknown trust_expired status_old"},
+		"without status, over": {code(qr.Claims{ExpiresAt: noon.AddDate(1, 0, 0)}), 8 * 24 * time.Hour, "unknown trust_expired status_none"},
+		"revoked, over":        {at(5), 8 * 24 * time.Hour, "invalid trust_expired revoked"},
+	} {
+		var got Verdict
+		d.run(t, `const v = await judge(`+quoted(c.text)+`, await accept(`+quoted(edition)+`, [`+quoted(public)+`], null, `+quoted(noon.Unix())+`), `+quoted(noon.Add(c.after).Unix())+`);
+			return { verdict: v.verdict, reasons: v.reasons.filter(({ name }) => name === 'issuer' || name === 'status'), claims: v.claims };`, &got)
+		said := got.Verdict
+		for _, r := range got.Reasons {
+			said += " " + r.Code
+		}
+		if said != c.want || (got.Claims != nil) != strings.Contains(c.want, "issuer_trusted") {
+			t.Errorf("%s: got %s, %v shown; want %s", name, said, got.Claims, c.want)
+		}
 	}
 }
 

@@ -62,6 +62,10 @@ func (v *Verifier) open(ctx context.Context, text []byte) (shown, error) {
 		return v.openVC(ctx, "ldp_vc", document)
 	case qr.KindClaim169:
 		return v.openCode(string(text))
+	case qr.KindText, qr.KindCBOR: // a wallet shows a token or an mdoc whole
+		if s, err := v.openToken(ctx, document); !errors.Is(err, errNothing) {
+			return s, err
+		}
 	}
 	trimmed := strings.TrimSpace(string(text))
 	if strings.HasPrefix(trimmed, "{") {

@@ -20,7 +20,8 @@ const (
 )
 
 // Policy says which checks must be possible. The zero Policy tolerates that no
-// status was looked up where the check is offline, and doubts everything else.
+// status was looked up where the check is offline, and that nobody looked who signed
+// the trust list; it doubts everything else.
 type Policy struct {
 	// Undetermined gives a weight to the name of a check (status) or, more
 	// exactly, to the code of a reason (status_unreachable).
@@ -75,7 +76,7 @@ func (p Policy) weigh(r Reason) Weight {
 			return weight
 		}
 	}
-	if r.Code == "status_unchecked" {
+	if r.Code == "status_unchecked" || r.Code == "trust_unsigned" {
 		return Tolerated
 	}
 	return Doubtful

@@ -61,7 +61,7 @@ const (
 func (v *Verifier) Present(ctx context.Context, p Presentation) Presented {
 	s, err := v.openPresentation(ctx, p)
 	verdict := Verdict{Format: p.Format}
-	if !verdict.judge(err) {
+	if !verdict.judge(v.believed(err)) {
 		return Presented{Verdict: verdict.conclude(p.Policy), Candidate: dcql.Candidate{Format: p.Format, Unread: true}}
 	}
 	verdict.Issuer, verdict.Claims = s.issuer, s.claims

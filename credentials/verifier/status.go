@@ -131,6 +131,7 @@ func sameIssuer(a, b string) bool {
 type list struct {
 	issuer, address string
 	asOf            time.Time // when it was fetched
+	until           time.Time // by its issuer; zero: it says nothing
 	bits            *statuslist.Subject
 	values          *statuslist.List
 }
@@ -170,7 +171,7 @@ func (v *Verifier) openList(ctx context.Context, raw []byte, issuer, address str
 	if err != nil {
 		return list{}, 0, err
 	}
-	return list{issuer: issuer, address: token.Address, values: &token.List}, v.hold(token.TTL, token.Expires), nil
+	return list{issuer: issuer, address: token.Address, until: token.Expires, values: &token.List}, v.hold(token.TTL, token.Expires), nil
 }
 
 // listTrust believes the issuer of a credential alone, and the authorities that
@@ -203,7 +204,7 @@ func (v *Verifier) openBits(ctx context.Context, raw []byte) (list, time.Duratio
 	if err != nil {
 		return list{}, 0, err
 	}
-	return list{issuer: c.Issuer, address: c.ID, bits: &subject}, v.hold(subject.TTL, c.ValidUntil), nil
+	return list{issuer: c.Issuer, address: c.ID, until: c.ValidUntil, bits: &subject}, v.hold(subject.TTL, c.ValidUntil), nil
 }
 
 // hold is for how long a list may be kept.

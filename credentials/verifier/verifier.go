@@ -16,16 +16,17 @@ import (
 
 // Config is what a Verifier works with.
 type Config struct {
-	Trust  func() vc.TrustList                                       // the issuers that are believed now: their keys change
-	Status func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
-	Tokens func(ctx context.Context, address string) ([]byte, error) // the same for a Token Status List; nil: Status gives these, too
-	Fresh  func(address string) bool                                 // lists that are asked for every time: our own; nil: none
-	Signer crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
-	Lists  func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
-	Asks   []string                                                  // the queries that the page offers to ask wallets, by name
-	Embed  []string                                                  // the origins whose pages may have the verifier in them; ours may anyway
-	Policy Policy                                                    // of checks that name none
-	Now    func() time.Time                                          // nil means time.Now
+	Trust    func() vc.TrustList                                       // the issuers that are believed now: their keys change
+	Unsigned bool                                                      // nobody checked who has signed the trust list, and verdicts say so
+	Status   func(ctx context.Context, address string) ([]byte, error) // fetches a status list; nil: the check is offline
+	Tokens   func(ctx context.Context, address string) ([]byte, error) // the same for a Token Status List; nil: Status gives these, too
+	Fresh    func(address string) bool                                 // lists that are asked for every time: our own; nil: none
+	Signer   crypto.Signer                                             // signs what devices keep to work without a network; nil: nothing is given
+	Lists    func(ctx context.Context) ([]string, error)               // the addresses of the status lists that they keep; nil: none
+	Asks     []string                                                  // the queries that the page offers to ask wallets, by name
+	Embed    []string                                                  // the origins whose pages may have the verifier in them; ours may anyway
+	Policy   Policy                                                    // of checks that name none
+	Now      func() time.Time                                          // nil means time.Now
 }
 
 // Verifier judges credentials.
@@ -85,6 +86,8 @@ var sentences = map[string]string{
 	"malformed":           "It is not a complete, well-formed credential.",
 	"issuer_trusted":      "The issuer is one that we trust.",
 	"issuer_untrusted":    "The issuer or its key is not among those that we trust, so the signature says nothing.",
+	"trust_expired":       "The list of trusted issuers has expired: fetch it anew.",
+	"trust_unsigned":      "The signature of the list of trusted issuers was not checked: it is as good as where it came from.",
 	"signature_good":      "It is as the issuer signed it.",
 	"signature_bad":       "It was changed after it was signed, or it was never signed by this issuer.",
 	"in_period":           "It is in its period of validity.",
@@ -145,8 +148,11 @@ func (v *Verifier) CheckBy(ctx context.Context, sent []byte, p Policy) (Verdict,
 		return Verdict{}, ErrUnreadable
 	}
 	verdict := Verdict{Format: shown.format}
-	if !verdict.judge(err) {
+	if !verdict.judge(v.believed(err)) {
 		return verdict.conclude(p), nil
+	}
+	if v.Unsigned {
+		verdict.add("issuer", Undetermined, "trust_unsigned")
 	}
 	verdict.Issuer, verdict.Claims = shown.issuer, shown.claims
 	verdict.period(shown)

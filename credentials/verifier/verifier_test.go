@@ -91,6 +91,20 @@ func says(v Verdict) string {
 	return text
 }
 
+// Whoever was on a list that is over may have been taken off it since.
+func TestTrustListHasAnEnd(t *testing.T) {
+	v := trusting(nil)
+	list := v.Trust()
+	v.Trust = func() vc.TrustList { return list }
+	for until, want := range map[time.Time]string{{}: Valid, noon.Add(time.Hour): Valid, noon: Unknown, noon.Add(-time.Hour): Unknown} {
+		list.Expires = until
+		got := must(v.Check(t.Context(), []byte(code(qr.Claims{}))))
+		if got.Verdict != want || (got.Claims != nil) != (want == Valid) || strings.Contains(says(got), "trust_expired") != (want == Unknown) {
+			t.Errorf("until %s: got %s %v, want %s", until, says(got), got.Claims, want)
+		}
+	}
+}
+
 func TestStatusListIsJudgedBeforeItsBit(t *testing.T) {
 	same := func(*vc.DraftInput) {}
 	for name, c := range map[string]struct {

@@ -41,29 +41,35 @@ const keyOf = (kept, shown) => {
   return name ? { issuer, jwk: issuer.keys[name] } : null;
 };
 
-// statusOf looks a place up: two bits each, the least significant first.
-const statusOf = async (kept, issuer, place) => {
+// statusOf looks a place up: two bits each, the least significant first. What a list
+// that is over says of a revocation still holds; that there was none does not.
+const statusOf = async (kept, issuer, place, now) => {
   const list = kept.lists[place.uri];
   if (!list || list.issuer !== issuer.id) return ['undetermined', 'status_unchecked'];
   const values = await code.inflate(token.bytesOf(list.values), 4 << 20);
   if (!Number.isInteger(place.index) || place.index < 0 || place.index >= values.length * 4) return ['fail', 'status_out_of_range'];
   const value = (values[place.index >> 2] >> (place.index % 4 * 2)) & 3;
+  if (value === 0 && (over(kept, now) || over(list, now))) return ['undetermined', 'status_old'];
   return [['pass', 'not_revoked'], ['fail', 'revoked'], ['fail', 'suspended'], ['fail', 'revoked']][value];
 };
+
+// over tells whether the time is past until which an edition or a list is good.
+const over = ({ exp }, now) => exp !== undefined && !(now < exp);
 
 const open = async (text) => {
   const trimmed = text.trim();
   return trimmed.startsWith('ey') && trimmed.includes('~') ? token.read(trimmed) : code.read(text.replace(/[\r\n\t]+$/, ''));
 };
 
-// judge gives a verdict with every reason. It shows claims only once the signature
-// holds: what an attacker wrote is never shown.
+// judge gives a verdict with every reason; whatever could not be determined makes it
+// unknown. It shows claims only once the signature holds: what an attacker wrote is
+// never shown.
 export const judge = async (text, kept, now = Date.now() / 1000) => {
   const verdict = { verdict: 'valid', reasons: [] };
   const add = (name, result, why) => verdict.reasons.push({ name, result, code: why });
   const done = () => {
     if (verdict.reasons.some(({ result }) => result === 'fail')) verdict.verdict = 'invalid';
-    else if (verdict.reasons.some(({ result, code: why }) => result === 'undetermined' && why !== 'status_unchecked')) verdict.verdict = 'unknown';
+    else if (verdict.reasons.some(({ result }) => result === 'undetermined')) verdict.verdict = 'unknown';
     return verdict;
   };
   try {
@@ -74,14 +80,16 @@ export const judge = async (text, kept, now = Date.now() / 1000) => {
     const found = keyOf(kept, shown);
     if (!found) { add('issuer', 'undetermined', 'issuer_untrusted'); return done(); }
     if (!await signedBy(found.jwk, shown.algorithm, shown.signed, shown.signature)) { add('signature', 'fail', 'signature_bad'); return done(); }
-    add('issuer', 'pass', 'issuer_trusted');
+    // The key may have been taken off the list since: what it signed is not shown.
+    const old = over(kept, now);
+    add('issuer', ...old ? ['undetermined', 'trust_expired'] : ['pass', 'issuer_trusted']);
     add('signature', 'pass', 'signature_good');
-    Object.assign(verdict, { issuer: found.issuer.name || found.issuer.id, claims: shown.claims, validUntil: shown.until });
+    Object.assign(verdict, { issuer: found.issuer.name || found.issuer.id, validUntil: shown.until }, old ? {} : { claims: shown.claims });
     if (shown.from > now) add('period', 'fail', 'not_yet_valid');
     else if (shown.until <= now) add('period', 'fail', 'expired');
     else add('period', 'pass', 'in_period');
     if (!shown.status) { add('status', 'pass', 'status_none'); return done(); }
-    add('status', ...await statusOf(kept, found.issuer, shown.status));
+    add('status', ...await statusOf(kept, found.issuer, shown.status, now));
     verdict.statusAt = kept.lists[shown.status.uri]?.at;
   } catch (error) {
     const why = error instanceof Fault ? error.code : 'malformed';
