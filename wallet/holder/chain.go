@@ -1,6 +1,7 @@
 package holder
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -24,6 +25,11 @@ func HeldTogether(chain []*x509.Certificate, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// SelfSigned tells whether a certificate vouches for itself, which is no word at all.
+func SelfSigned(c *x509.Certificate) bool {
+	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 const maxChain = 6
