@@ -39,6 +39,7 @@ type Config struct {
 	HTTP    *http.Client          // bounds where links may lead
 	Issuer  string                // our own, whose catalogue is shown
 	Anchors func() *x509.CertPool // authorities that certify verifiers; nil: none
+	Own     string                // DID of our own verifier; empty: none
 	Now     func() time.Time
 }
 
@@ -68,7 +69,7 @@ func NewCounter(c Config) (*Counter, error) {
 		c.Now = time.Now
 	}
 	run := &errand.Runner{HTTP: c.HTTP, Now: c.Now}
-	return &Counter{Config: c, run: run, desk: &present.Desk{Run: run, Anchors: c.Anchors}, busy: make(chan struct{}, manyErrands)}, nil
+	return &Counter{Config: c, run: run, desk: &present.Desk{Run: run, Anchors: c.Anchors, Own: c.Own}, busy: make(chan struct{}, manyErrands)}, nil
 }
 
 var (

@@ -20,6 +20,7 @@ func TestWrongSettingStopsTheStartWithOneLine(t *testing.T) {
 		{"PLINTH_CODES_PER_DAY=many", `PLINTH_CODES_PER_DAY: "many" is no number of codes`},
 		{"PLINTH_BIOMETRIC_POLICY=nowhere.json", "PLINTH_BIOMETRIC_POLICY: open nowhere.json"},
 		{"PLINTH_BIOMETRIC_POLICY=settings.go", "PLINTH_BIOMETRIC_POLICY: this biometric policy cannot be used"},
+		{"PLINTH_WALLET_ANCHORS=settings.go", "PLINTH_WALLET_ANCHORS: holds no certificate"},
 		{"PLINTH_THEME=nowhere", "PLINTH_THEME: nowhere: open theme.json"},
 		{"PLINTH_TLS_CERT=a.pem", "PLINTH_TLS_CERT and PLINTH_TLS_KEY go together"},
 	} {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
@@ -17,7 +19,15 @@ import (
 // buildWallet builds the server's half of the wallet in a browser. Links lead it where
 // strangers want, so it goes to public addresses only.
 func (h *house) buildWallet() (err error) {
-	h.wallets, err = wallet.NewCounter(wallet.Config{Pool: h.pool, Issuer: h.URL.String(),
+	own, err := vc.DIDWeb(h.URL.JoinPath("vp").String())
+	if err != nil {
+		return err
+	}
+	var anchors func() *x509.CertPool
+	if pool := h.Settings.Wallets.Anchors; pool != nil {
+		anchors = func() *x509.CertPool { return pool }
+	}
+	h.wallets, err = wallet.NewCounter(wallet.Config{Pool: h.pool, Issuer: h.URL.String(), Anchors: anchors, Own: own,
 		HTTP: web.NewClient(web.ClientConfig{Timeout: 20 * time.Second, Limit: 2 << 20, Private: h.Inside || h.demo}),
 		Seal: func(plain, ad []byte) ([]byte, error) { return h.ring.Seal(keys.Sessions, plain, ad) },
 		Open: func(sealed, ad []byte) ([]byte, error) { return h.ring.Open(keys.Sessions, sealed, ad) }})
