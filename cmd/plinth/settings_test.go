@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,4 +71,18 @@ func standardCell(v string) string {
 		return "–"
 	}
 	return "`" + v + "`"
+}
+
+func TestTheAuthoritiesOfVerifiersAreRead(t *testing.T) {
+	c := identity(t, "authority.example")
+	file, _ := files(t, c)
+	s, err := readSettings("", []string{"PLINTH_WALLET_ANCHORS=" + file})
+	want := x509.NewCertPool()
+	want.AddCert(c.Leaf)
+	if err != nil || s.Wallets.Anchors == nil || !s.Wallets.Anchors.Equal(want) {
+		t.Errorf("got %v, %v; want the certificate of the file", s.Wallets.Anchors, err)
+	}
+	if s, err = readSettings("", nil); err != nil || s.Wallets.Anchors != nil {
+		t.Errorf("got %v, %v without the setting; want none", s.Wallets.Anchors, err)
+	}
 }
