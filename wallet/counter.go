@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/plinth-id/plinth/internal/fault"
+	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/wallet/errand"
 	"github.com/plinth-id/plinth/wallet/holder"
 	"github.com/plinth-id/plinth/wallet/present"
@@ -39,6 +40,7 @@ type Config struct {
 	HTTP    *http.Client          // bounds where links may lead
 	Issuer  string                // our own, whose catalogue is shown
 	Anchors func() *x509.CertPool // authorities that certify verifiers; nil: none
+	Own     string                // DID of our own verifier; empty: none
 	Now     func() time.Time
 }
 
@@ -46,17 +48,20 @@ type Config struct {
 // ciphertext. It has none of their keys, and remembers nothing between two steps.
 type Counter struct {
 	Config
-	run  *errand.Runner
-	desk *present.Desk
-	busy chan struct{} // errands at a time
+	run    *errand.Runner
+	desk   *present.Desk
+	places *places
+	births births
+	room   int64 // bytes for new wallets
 }
 
 const (
-	manyErrands = 64
-	stepLife    = time.Hour
-	laterLife   = 60 * 24 * time.Hour
-	blobLife    = 3 * 365 * 24 * time.Hour
-	maxBlob     = 2 << 20
+	stepLife   = time.Hour
+	laterLife  = 60 * 24 * time.Hour
+	blobLife   = 3 * 365 * 24 * time.Hour
+	unreadLife = 30 * 24 * time.Hour
+	maxBlob    = 736 << 10 // in base64 it is within maxRequest
+	maxRequest = 1 << 20
 )
 
 // NewCounter makes a Counter.
@@ -68,24 +73,13 @@ func NewCounter(c Config) (*Counter, error) {
 		c.Now = time.Now
 	}
 	run := &errand.Runner{HTTP: c.HTTP, Now: c.Now}
-	return &Counter{Config: c, run: run, desk: &present.Desk{Run: run, Anchors: c.Anchors}, busy: make(chan struct{}, manyErrands)}, nil
+	return &Counter{Config: c, run: run, desk: &present.Desk{Run: run, Anchors: c.Anchors, Own: c.Own}, places: newPlaces(), room: roomForAll}, nil
 }
 
 var (
 	errStep    = fault.New(fault.Invalid, "This step does not fit. Begin again.").Named("bad-step")
 	errTooLate = fault.New(fault.Invalid, "This took too long. Begin again.").Named("step-expired")
-	errBusy    = fault.New(fault.Busy, "Too many wallets ask at this moment. Try again in a few seconds.").Named("wallet-busy")
 )
-
-// enter takes a place at the counter.
-func (c *Counter) enter() (leave func(), err error) {
-	select {
-	case c.busy <- struct{}{}:
-		return func() { <-c.busy }, nil
-	default:
-		return nil, errBusy
-	}
-}
 
 // hold seals an errand for the browser to hold until the next step.
 func (c *Counter) hold(kind string, errand any, life time.Duration) (string, error) {
@@ -143,8 +137,9 @@ var (
 )
 
 // Blob reads, keeps or deletes the ciphertext of a wallet. Reading wants the identifier,
-// which only the owner's passkey yields; changing wants a signature besides.
-func (c *Counter) Blob(ctx context.Context, r BlobRequest) (BlobAnswer, error) {
+// which only the owner's passkey yields; changing wants a signature besides. From is the
+// network that asks.
+func (c *Counter) Blob(ctx context.Context, from string, r BlobRequest) (BlobAnswer, error) {
 	if len(r.ID) != 32 {
 		return BlobAnswer{}, errNoBlob
 	}
@@ -158,6 +153,9 @@ func (c *Counter) Blob(ctx context.Context, r BlobRequest) (BlobAnswer, error) {
 		if errors.Is(err, pgx.ErrNoRows) {
 			return BlobAnswer{}, errNoBlob
 		}
+		if err == nil {
+			err = openedBlob(ctx, c.Pool, id[:], c.Now())
+		}
 		return BlobAnswer{Edition: b.Edition, Sealed: b.Sealed}, err
 	}
 	key, err := c.owner(id[:], r)
@@ -168,22 +166,47 @@ func (c *Counter) Blob(ctx context.Context, r BlobRequest) (BlobAnswer, error) {
 		_, err := deleteBlob(ctx, c.Pool, id[:], key)
 		return BlobAnswer{}, err
 	}
-	return c.put(ctx, id[:], key, r)
+	return c.put(ctx, from, blobAt{id[:], blob{Key: key, Sealed: r.Sealed, Edition: r.Edition}})
 }
 
-func (c *Counter) put(ctx context.Context, id, key []byte, r BlobRequest) (BlobAnswer, error) {
-	if len(r.Sealed) == 0 || len(r.Sealed) > maxBlob {
+// blobAt is a browser wallet with its place.
+type blobAt struct {
+	id []byte
+	blob
+}
+
+func (c *Counter) put(ctx context.Context, from string, b blobAt) (BlobAnswer, error) {
+	if len(b.Sealed) == 0 || len(b.Sealed) > maxBlob {
 		return BlobAnswer{}, errBlobSize
 	}
-	write := updateBlob
-	if r.Edition == 0 {
-		write = insertBlob
+	write, room := updateBlob, 2*c.room // so that a flood of new ones does not lock out those who are here
+	if b.Edition == 0 {
+		write, room = insertBlob, c.room
 	}
-	done, err := write(ctx, c.Pool, id, blob{Key: key, Sealed: r.Sealed, Edition: r.Edition}, c.Now())
+	if err := c.fits(ctx, room); err != nil {
+		return BlobAnswer{}, err
+	}
+	if b.Edition == 0 {
+		if err := c.births.count(from, c.Now()); err != nil {
+			return BlobAnswer{}, err
+		}
+	}
+	done, err := write(ctx, c.Pool, b.id, b.blob, c.Now())
 	if err == nil && !done {
 		err = errNewer
 	}
-	return BlobAnswer{Edition: r.Edition + 1}, err
+	return BlobAnswer{Edition: b.Edition + 1}, err
+}
+
+// fits tells whether there is room. The size of the table is cheap to know, but it
+// does not shrink when wallets go; so what is in it is counted before anybody is refused.
+func (c *Counter) fits(ctx context.Context, room int64) error {
+	for _, measure := range []func(context.Context, postgres.DB) (int64, error){sizeOfBlobs, sumOfBlobs} {
+		if held, err := measure(ctx, c.Pool); err != nil || held < room {
+			return err
+		}
+	}
+	return errRoom
 }
 
 // owner checks that a change is signed, over all that it says, by the key that it names.
@@ -210,7 +233,9 @@ func (c *Counter) owner(id []byte, r BlobRequest) ([]byte, error) {
 	return x509.MarshalPKIXPublicKey(public)
 }
 
-// Sweep forgets wallets that nobody has opened for years.
+// Sweep forgets wallets that nobody has opened for years, and those that were made and
+// never opened again.
 func (c *Counter) Sweep(ctx context.Context) error {
-	return sweepBlobs(ctx, c.Pool, c.Now().Add(-blobLife))
+	now := c.Now()
+	return sweepBlobs(ctx, c.Pool, now.Add(-blobLife), now.Add(-unreadLife))
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -131,7 +132,7 @@ func newOwner(t *testing.T) owner {
 
 func (o owner) change(t *testing.T, c *Counter, r BlobRequest) BlobRequest {
 	t.Helper()
-	asked, err := c.Blob(t.Context(), BlobRequest{Do: "challenge", ID: o.id})
+	asked, err := c.Blob(t.Context(), "", BlobRequest{Do: "challenge", ID: o.id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestCiphertextIsChangedByItsOwnerAlone(t *testing.T) {
 	mine, other := newOwner(t), newOwner(t)
 	other.id = mine.id
 	code := func(r BlobRequest) string {
-		_, err := c.Blob(t.Context(), r)
+		_, err := c.Blob(t.Context(), "", r)
 		if err == nil {
 			return ""
 		}
@@ -211,14 +212,14 @@ func TestCiphertextIsChangedByItsOwnerAlone(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, r.want)
 		}
 	}
-	if got, err := c.Blob(t.Context(), BlobRequest{Do: "get", ID: mine.id}); err != nil || string(got.Sealed) != "one" || got.Edition != 1 {
+	if got, err := c.Blob(t.Context(), "", BlobRequest{Do: "get", ID: mine.id}); err != nil || string(got.Sealed) != "one" || got.Edition != 1 {
 		t.Errorf("got %+v, %v; want the first edition", got, err)
 	}
 	if got := code(mine.change(t, c, BlobRequest{Do: "put", Edition: 1, Sealed: []byte("two")})); got != "" {
 		t.Errorf("got %s for the second edition", got)
 	}
 	_ = code(other.change(t, c, BlobRequest{Do: "delete", Edition: 2}))
-	if got, err := c.Blob(t.Context(), BlobRequest{Do: "get", ID: mine.id}); err != nil || string(got.Sealed) != "two" {
+	if got, err := c.Blob(t.Context(), "", BlobRequest{Do: "get", ID: mine.id}); err != nil || string(got.Sealed) != "two" {
 		t.Errorf("got %+v, %v after another's deletion, want the second edition", got, err)
 	}
 	_ = code(mine.change(t, c, BlobRequest{Do: "delete", Edition: 2}))
@@ -249,4 +250,172 @@ func TestAPictureOfACodeIsRead(t *testing.T) {
 			t.Errorf("%s: got %d %q, want %d", name, answer.StatusCode, said.Text, c.want)
 		}
 	}
+}
+
+// blobCode keeps something, and tells how that was refused.
+func blobCode(t *testing.T, c *Counter, from string, r BlobRequest) string {
+	t.Helper()
+	if _, err := c.Blob(t.Context(), from, r); err != nil {
+		return fault.Of(err).Code
+	}
+	return ""
+}
+
+func TestANetworkMakesFewWallets(t *testing.T) {
+	c, server := newCounter(t, false)
+	now := time.Now().Truncate(24 * time.Hour).Add(24 * time.Hour)
+	c.Now = func() time.Time { return now }
+	made := func(from string) string {
+		t.Helper()
+		return blobCode(t, c, from, newOwner(t).change(t, c, BlobRequest{Do: "put", Sealed: []byte("x")}))
+	}
+	first := newOwner(t)
+	if got := blobCode(t, c, "a", first.change(t, c, BlobRequest{Do: "put", Sealed: []byte("x")})); got != "" {
+		t.Fatal(got)
+	}
+	here := 1
+	for hour := range madeADay / madeAnHour {
+		for made("a") == "" {
+			here++
+		}
+		if want := (hour + 1) * madeAnHour; here != want {
+			t.Errorf("got %d wallets after hour %d, want %d", here, hour, want)
+		}
+		if got := made(fmt.Sprint("b", hour)); got != "" {
+			t.Errorf("got %s for another network", got)
+		}
+		now = now.Add(time.Hour)
+	}
+	if got, want := made("a"), web.RateLimited; got != want {
+		t.Errorf("got %q for wallet %d of a day, want %q", got, madeADay+1, want)
+	}
+	if got := blobCode(t, c, "a", first.change(t, c, BlobRequest{Do: "put", Edition: 1, Sealed: []byte("y")})); got != "" {
+		t.Errorf("got %s for a change of a wallet that is here", got)
+	}
+	now = now.Add(24 * time.Hour)
+	if got := made("a"); got != "" {
+		t.Errorf("got %s the next day", got)
+	}
+	if status, said := post(t, server.URL+"/wallet/blob", map[string]any{"do": "challenge", "id": make([]byte, 32), "sealed": make([]byte, 1<<20)}); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %d %v for more than 1 MiB, want 413", status, said)
+	}
+}
+
+func TestRoomForWalletsEnds(t *testing.T) {
+	c, _ := newCounter(t, false)
+	mine := newOwner(t)
+	large := make([]byte, 100_000)
+	_, _ = rand.Read(large)
+	if got := blobCode(t, c, "a", mine.change(t, c, BlobRequest{Do: "put", Sealed: large})); got != "" {
+		t.Fatal(got)
+	}
+	c.room = 90_000
+	if got := blobCode(t, c, "a", newOwner(t).change(t, c, BlobRequest{Do: "put", Sealed: []byte("x")})); got != "wallet-room" {
+		t.Errorf("got %q for a new wallet, want wallet-room", got)
+	}
+	if got := blobCode(t, c, "a", mine.change(t, c, BlobRequest{Do: "put", Edition: 1, Sealed: []byte("small")})); got != "" {
+		t.Errorf("got %q for a change, want it kept", got)
+	}
+	c.room = 10 // the table is larger than this, what is in it is not
+	if got := blobCode(t, c, "a", newOwner(t).change(t, c, BlobRequest{Do: "put", Sealed: []byte("x")})); got != "" {
+		t.Errorf("got %q once there was room again", got)
+	}
+}
+
+func TestWalletsThatNobodyOpensAreForgotten(t *testing.T) {
+	c, _ := newCounter(t, false)
+	now := time.Now()
+	c.Now = func() time.Time { return now }
+	opened, unread := newOwner(t), newOwner(t)
+	for _, o := range []owner{opened, unread} {
+		if got := blobCode(t, c, "a", o.change(t, c, BlobRequest{Do: "put", Sealed: []byte("x")})); got != "" {
+			t.Fatal(got)
+		}
+	}
+	here := func(o owner) bool {
+		var n int
+		id := sha256.Sum256(o.id)
+		if err := c.Pool.QueryRow(t.Context(), `SELECT count(*) FROM wallet_blob WHERE id = $1`, id[:]).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n == 1
+	}
+	if got := blobCode(t, c, "a", BlobRequest{Do: "get", ID: opened.id}); got != "" {
+		t.Fatal(got)
+	}
+	for _, step := range []struct {
+		after          time.Duration
+		opened, unread bool
+		read           bool
+	}{{29 * 24 * time.Hour, true, true, false}, {3 * 24 * time.Hour, true, false, false}, {blobLife - 40*24*time.Hour, true, false, true}, {90 * 24 * time.Hour, true, false, false}, {blobLife, false, false, false}} {
+		now = now.Add(step.after)
+		if err := c.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, other := here(opened), here(unread); got != step.opened || other != step.unread {
+			t.Errorf("after %s: got %t and %t, want %t and %t", step.after, got, other, step.opened, step.unread)
+		}
+		if step.read {
+			if got := blobCode(t, c, "a", BlobRequest{Do: "get", ID: opened.id}); got != "" {
+				t.Fatal(got)
+			}
+		}
+	}
+}
+
+// One network that lets its errands hang leaves the counter to the others.
+func TestOneNetworkDoesNotTakeEveryPlace(t *testing.T) {
+	c, server := newCounter(t, false)
+	var leave []func()
+	for range errandsOfOne {
+		out, err := c.places.come("127.0.0.0/24")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, out)
+	}
+	ask := func() int {
+		status, _ := post(t, server.URL+"/wallet/errand/status", map[string]any{"issuer": "x"})
+		return status
+	}
+	if got := ask(); got != http.StatusServiceUnavailable {
+		t.Errorf("got %d when the network has all its places, want 503", got)
+	}
+	if out, err := c.places.come("10.0.0.0/24"); err != nil {
+		t.Errorf("got %v for another network", err)
+	} else {
+		out()
+	}
+	for _, out := range leave {
+		out()
+	}
+	if got := ask(); got != http.StatusOK || len(c.places.from) != 0 {
+		t.Errorf("got %d and %v afterwards, want 200 and nobody", got, c.places.from)
+	}
+	// Whoever is slow to send takes no place of everybody's.
+	slow, sending := io.Pipe()
+	r, err := http.NewRequest(http.MethodPost, server.URL+"/wallet/errand/status", slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if answer, err := http.DefaultTransport.RoundTrip(r); err == nil {
+			answer.Body.Close()
+		}
+	}()
+	_, _ = sending.Write([]byte(`{"issuer":`))
+	for here := 0; here == 0; time.Sleep(time.Millisecond) {
+		c.places.mu.Lock()
+		here = len(c.places.from)
+		c.places.mu.Unlock()
+	}
+	if got := len(c.places.all); got != 0 {
+		t.Errorf("got %d places taken by who is still sending, want 0", got)
+	}
+	_, _ = sending.Write([]byte(`"x"}`))
+	sending.Close()
+	<-done
 }

@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -32,7 +33,9 @@ func (c *Counter) Routes(r *web.Router) {
 	r.Handle(http.MethodGet, "/wallet/worker.js", web.Anyone, c.worker)
 	r.Handle(http.MethodGet, "/wallet/manifest.webmanifest", web.Anyone, c.manifest)
 	r.Handle(http.MethodPost, "/wallet/scan", web.Anyone, c.scan, web.MaxBody(maxPicture))
-	r.Handle(http.MethodPost, "/wallet/blob", web.Anyone, step(func(ctx context.Context, in BlobRequest) (BlobAnswer, error) { return c.Blob(ctx, in) }), web.MaxBody(2*maxBlob))
+	r.Handle(http.MethodPost, "/wallet/blob", web.Anyone, c.counted(func(g *gin.Context) error {
+		return step(func(ctx context.Context, in BlobRequest) (BlobAnswer, error) { return c.Blob(ctx, web.From(g), in) })(g)
+	}), web.MaxBody(maxRequest))
 	for name, take := range map[string]func(*gin.Context) error{
 		"offer": step(c.offer), "accept": step(c.accept), "back": step(c.back), "sign": step(c.sign), "poll": step(c.poll), "more": step(c.more), "forget": step(c.forget),
 		"ask": step(c.ask), "match": step(c.match), "choose": step(c.choose), "answer": step(c.answer), "refuse": step(c.refuse),
@@ -43,11 +46,21 @@ func (c *Counter) Routes(r *web.Router) {
 	}
 }
 
-// counted lets only so many errands run at a time.
+// counted lets only so many errands run at a time. A place of everybody's is taken only
+// once all that a browser sends is here, or slow senders would hold them.
 func (c *Counter) counted(take func(*gin.Context) error) func(*gin.Context) error {
 	return func(g *gin.Context) error {
-		leave, err := c.enter()
+		leave, err := c.places.come(web.From(g))
 		if err != nil {
+			return err
+		}
+		defer leave()
+		raw, err := io.ReadAll(g.Request.Body)
+		if err != nil {
+			return errStep.Because(err)
+		}
+		g.Request.Body = io.NopCloser(bytes.NewReader(raw))
+		if leave, err = c.places.enter(); err != nil {
 			return err
 		}
 		defer leave()

@@ -40,8 +40,27 @@ func deleteBlob(ctx context.Context, db postgres.DB, id, key []byte) (bool, erro
 	return tag.RowsAffected() == 1, err
 }
 
-// sweepBlobs forgets those that nobody has touched since a day.
-func sweepBlobs(ctx context.Context, db postgres.DB, before time.Time) error {
-	_, err := db.Exec(ctx, `DELETE FROM wallet_blob WHERE changed_on < $1`, before)
+// openedBlob remembers the day on which one was read.
+func openedBlob(ctx context.Context, db postgres.DB, id []byte, on time.Time) error {
+	_, err := db.Exec(ctx, `UPDATE wallet_blob SET opened_on = $2 WHERE id = $1 AND opened_on IS DISTINCT FROM $2::date`, id, on)
 	return err
+}
+
+// sweepBlobs forgets those that nobody has touched since a day, and those that were
+// never read since another.
+func sweepBlobs(ctx context.Context, db postgres.DB, before, unread time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM wallet_blob WHERE changed_on < $1 AND coalesce(opened_on, changed_on) < $1 OR changed_on < $2 AND opened_on IS NULL`, before, unread)
+	return err
+}
+
+// sizeOfBlobs is what the table takes of the disk.
+func sizeOfBlobs(ctx context.Context, db postgres.DB) (size int64, err error) {
+	err = db.QueryRow(ctx, `SELECT pg_total_relation_size('wallet_blob')`).Scan(&size)
+	return size, err
+}
+
+// sumOfBlobs is what is in it.
+func sumOfBlobs(ctx context.Context, db postgres.DB) (sum int64, err error) {
+	err = db.QueryRow(ctx, `SELECT coalesce(sum(octet_length(sealed)), 0) FROM wallet_blob`).Scan(&sum)
+	return sum, err
 }

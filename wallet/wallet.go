@@ -6,6 +6,7 @@ package wallet
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -26,6 +27,8 @@ import (
 type Wallet struct {
 	// Now is the clock.
 	Now func() time.Time
+	// Anchors are authorities that certify verifiers; nil: none is known.
+	Anchors func() *x509.CertPool
 
 	path, passphrase string
 	client           *http.Client
@@ -47,7 +50,9 @@ func New(path, passphrase string, client *http.Client) (*Wallet, error) {
 }
 
 func (w *Wallet) runner() *errand.Runner { return &errand.Runner{HTTP: w.client, Now: w.Now} }
-func (w *Wallet) desk() *present.Desk    { return &present.Desk{Run: w.runner()} }
+func (w *Wallet) desk() *present.Desk {
+	return &present.Desk{Run: w.runner(), Anchors: w.Anchors}
+}
 
 // contents is what the file holds once it is open.
 type contents struct {

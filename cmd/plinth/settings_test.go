@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ func TestWrongSettingStopsTheStartWithOneLine(t *testing.T) {
 		{"PLINTH_CODES_PER_DAY=many", `PLINTH_CODES_PER_DAY: "many" is no number of codes`},
 		{"PLINTH_BIOMETRIC_POLICY=nowhere.json", "PLINTH_BIOMETRIC_POLICY: open nowhere.json"},
 		{"PLINTH_BIOMETRIC_POLICY=settings.go", "PLINTH_BIOMETRIC_POLICY: this biometric policy cannot be used"},
+		{"PLINTH_WALLET_ANCHORS=settings.go", "PLINTH_WALLET_ANCHORS: holds no certificate"},
 		{"PLINTH_THEME=nowhere", "PLINTH_THEME: nowhere: open theme.json"},
 		{"PLINTH_TLS_CERT=a.pem", "PLINTH_TLS_CERT and PLINTH_TLS_KEY go together"},
 	} {
@@ -69,4 +71,18 @@ func standardCell(v string) string {
 		return "–"
 	}
 	return "`" + v + "`"
+}
+
+func TestTheAuthoritiesOfVerifiersAreRead(t *testing.T) {
+	c := identity(t, "authority.example")
+	file, _ := files(t, c)
+	s, err := readSettings("", []string{"PLINTH_WALLET_ANCHORS=" + file})
+	want := x509.NewCertPool()
+	want.AddCert(c.Leaf)
+	if err != nil || s.Wallets.Anchors == nil || !s.Wallets.Anchors.Equal(want) {
+		t.Errorf("got %v, %v; want the certificate of the file", s.Wallets.Anchors, err)
+	}
+	if s, err = readSettings("", nil); err != nil || s.Wallets.Anchors != nil {
+		t.Errorf("got %v, %v without the setting; want none", s.Wallets.Anchors, err)
+	}
 }

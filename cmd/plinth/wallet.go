@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type walletCommand struct {
 		Request string `arg:"" help:"A verifier's request: openid4vp://… or an https link with client_id and request_uri."`
 		Yes     bool   `help:"Show what is asked for without asking back."`
 		Refuse  bool   `help:"Tell the verifier that you do not want to."`
+		Anchors string `help:"Authorities (PEM file) whose access certificates say who a verifier is; others are refused then." type:"existingfile"`
 	} `cmd:"" help:"Show credentials to a verifier that asks for them."`
 	Delete struct {
 		ID string `arg:"" help:"Which."`
@@ -97,6 +99,13 @@ func (c *walletCommand) receive(ctx context.Context, w *wallet.Wallet) error {
 
 // present shows what a verifier asks, and answers it once the owner agrees.
 func (c *walletCommand) present(ctx context.Context, w *wallet.Wallet) error {
+	if c.Present.Anchors != "" {
+		pool, err := authorities(c.Present.Anchors)
+		if err != nil {
+			return unreadable(c.Present.Anchors, err)
+		}
+		w.Anchors = func() *x509.CertPool { return pool }
+	}
 	a, err := w.Ask(ctx, c.Present.Request)
 	if err != nil {
 		return err

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/plinth-id/plinth/credentials/vc"
 	"github.com/plinth-id/plinth/internal/keys"
 	"github.com/plinth-id/plinth/internal/postgres"
 	"github.com/plinth-id/plinth/internal/web"
@@ -14,11 +16,23 @@ import (
 	"github.com/plinth-id/plinth/wallet"
 )
 
+// answerBegins is how long others may be silent who are asked for a wallet: its place at
+// the counter is taken meanwhile.
+const answerBegins = 5 * time.Second
+
 // buildWallet builds the server's half of the wallet in a browser. Links lead it where
 // strangers want, so it goes to public addresses only.
 func (h *house) buildWallet() (err error) {
-	h.wallets, err = wallet.NewCounter(wallet.Config{Pool: h.pool, Issuer: h.URL.String(),
-		HTTP: web.NewClient(web.ClientConfig{Timeout: 20 * time.Second, Limit: 2 << 20, Private: h.Inside || h.demo}),
+	own, err := vc.DIDWeb(h.URL.JoinPath("vp").String())
+	if err != nil {
+		return err
+	}
+	var anchors func() *x509.CertPool
+	if pool := h.Settings.Wallets.Anchors; pool != nil {
+		anchors = func() *x509.CertPool { return pool }
+	}
+	h.wallets, err = wallet.NewCounter(wallet.Config{Pool: h.pool, Issuer: h.URL.String(), Anchors: anchors, Own: own,
+		HTTP: web.NewClient(web.ClientConfig{Timeout: 20 * time.Second, Header: answerBegins, Limit: 2 << 20, Private: h.Inside || h.demo}),
 		Seal: func(plain, ad []byte) ([]byte, error) { return h.ring.Seal(keys.Sessions, plain, ad) },
 		Open: func(sealed, ad []byte) ([]byte, error) { return h.ring.Open(keys.Sessions, sealed, ad) }})
 	return err

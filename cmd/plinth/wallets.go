@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +14,8 @@ import (
 type Wallets struct {
 	Attesters *attest.Attesters // makers whose word is taken; nil: none
 	Draft13   bool
-	Encrypted bool // requests and answers must be
+	Encrypted bool           // requests and answers must be
+	Anchors   *x509.CertPool // authorities that certify verifiers, for the wallet in a browser; nil: none
 }
 
 var walletKeys = []key{
@@ -30,6 +32,12 @@ var walletKeys = []key{
 		}
 		return nil
 	}},
+	{"PLINTH_WALLET_ANCHORS", "", "authorities (PEM file) whose access certificates say for the wallet in a browser who a verifier is; others are refused then; empty: none is known, so verifiers with certificates are shown as unproven", func(s *Settings, v string) (err error) {
+		if v != "" {
+			s.Wallets.Anchors, err = authorities(v)
+		}
+		return err
+	}},
 	{"PLINTH_VCI_DRAFT13", "true", "false: wallets of draft 13 of OpenID4VCI are not served any more (the metrics tell when nobody needs it)", func(s *Settings, v string) (err error) {
 		s.Wallets.Draft13, err = strconv.ParseBool(v)
 		return trueOrFalse(err)
@@ -38,6 +46,19 @@ var walletKeys = []key{
 		s.Wallets.Encrypted, err = strconv.ParseBool(v)
 		return trueOrFalse(err)
 	}},
+}
+
+// authorities reads a PEM file of certificates that are believed.
+func authorities(file string) (*x509.CertPool, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(raw) {
+		return nil, errors.New("holds no certificate")
+	}
+	return pool, nil
 }
 
 func trueOrFalse(err error) error {

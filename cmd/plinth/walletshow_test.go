@@ -127,6 +127,25 @@ func TestJourneyOfAPresentationWithoutAScreen(t *testing.T) {
 	}
 }
 
+// Whoever serves the wallet vouches for its own verifier: nobody else does, and by none
+// of its other identifiers.
+func TestOurVerifierIsVouchedForInOurWallet(t *testing.T) {
+	d := demoOf(t)
+	for prefix, want := range map[string]string{"decentralized_identifier": "vouched", "redirect_uri": "unproven"} {
+		link, _, _ := d.asks(t, map[string]any{"preset": "identity", "client_id_prefix": prefix})
+		raw, err := json.Marshal(map[string]string{"link": link})
+		must(t, err)
+		answer, err := http.Post(d.url+"/wallet/errand/ask", "application/json", bytes.NewReader(raw))
+		must(t, err)
+		var asked struct{ Who struct{ Mark string } }
+		must(t, json.NewDecoder(answer.Body).Decode(&asked))
+		answer.Body.Close()
+		if asked.Who.Mark != want {
+			t.Errorf("%s: got %q, want %q", prefix, asked.Who.Mark, want)
+		}
+	}
+}
+
 // A person shows a card to our verifier: in English, and in Arabic on a narrow phone.
 func TestJourneyOfAPresentationInABrowser(t *testing.T) {
 	d := demoOf(t)

@@ -19,6 +19,7 @@ var ErrPrivateAddress = errors.New("the address is not one of the public interne
 // ClientConfig bounds what a request to the outside may take.
 type ClientConfig struct {
 	Timeout time.Duration // for the whole exchange; 0 means 10 s
+	Header  time.Duration // until an answer begins; 0 means Timeout
 	Limit   int64         // bytes of an answer; 0 means 1 MiB
 	Private bool          // the URL is from our own settings, so it may lead into our own network
 }
@@ -41,6 +42,7 @@ func NewClient(config ClientConfig) *http.Client {
 		TLSHandshakeTimeout:    5 * time.Second,
 		IdleConnTimeout:        time.Minute,
 		MaxIdleConnsPerHost:    4,
+		ResponseHeaderTimeout:  config.Header,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 	if !config.Private {

@@ -362,6 +362,16 @@ func TestASVS_1_3_6_AURLFromOutsideCannotReachOurNetwork(t *testing.T) {
 	resp.Body.Close()
 }
 
+func TestWhoIsAskedMustBeginToAnswer(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer silent.Close()
+	resp, err := web.NewClient(web.ClientConfig{Private: true, Timeout: time.Hour, Header: 50 * time.Millisecond}).Get(silent.URL)
+	if err == nil {
+		resp.Body.Close()
+		t.Fatalf("got %d from who says nothing, want an end", resp.StatusCode)
+	}
+}
+
 func TestAnOutsideAnswerIsBoundedAndNeverRedirects(t *testing.T) {
 	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/elsewhere" {

@@ -1,8 +1,11 @@
 package errand
 
 import (
+	"bytes"
 	"context"
 	"crypto"
+	"crypto/x509"
+	"slices"
 	"strings"
 
 	"github.com/plinth-id/plinth/credentials/vc"
@@ -75,6 +78,25 @@ func (r *Runner) entry(ctx context.Context, issuer string, entry holder.Status) 
 	return Revoked, nil
 }
 
+// tied tells whether the certificates of a list are those of who signed the card: the
+// same key, or a key that the same authority certified. Names alone tie nothing, since
+// anybody can write them.
+func tied(list []*x509.Certificate, ders [][]byte) bool {
+	card, err := jws.ParseChain(ders)
+	if err != nil {
+		return false
+	}
+	if bytes.Equal(list[0].RawSubjectPublicKeyInfo, card[0].RawSubjectPublicKeyInfo) {
+		return true
+	}
+	for _, above := range slices.Concat(list[1:], card[1:]) {
+		if list[0].CheckSignatureFrom(above) == nil && card[0].CheckSignatureFrom(above) == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // token looks up a place in a Token Status List.
 func (r *Runner) token(ctx context.Context, issuer string, entry holder.Status) (State, error) {
 	raw, err := r.Text(ctx, entry.List, "application/statuslist+jwt")
@@ -87,8 +109,13 @@ func (r *Runner) token(ctx context.Context, issuer string, entry holder.Status) 
 		return Unknown, err
 	}
 	keys := func(ctx context.Context, name, id string) (crypto.PublicKey, error) {
-		if len(chain) > 0 {
+		if len(chain) > 0 && tied(chain, entry.Chain) {
 			return chain[0].PublicKey, holder.HeldTogether(chain, r.Now())
+		}
+		// An issuer that signs lists by another key publishes it. Where the card does
+		// not name its issuer, that is who it came from.
+		if own, _ := vc.DIDWeb(issuer); entry.Issuer == "" && name != own {
+			name = issuer
 		}
 		return r.publishedKey(ctx, issuer, name, id)
 	}

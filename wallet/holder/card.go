@@ -97,11 +97,12 @@ type Copy struct {
 
 // Status is where an issuer publishes whether a credential still holds.
 type Status struct {
-	Type    string `json:"type"` // of a W3C entry; "token" for a Token Status List
-	Purpose string `json:"purpose,omitempty"`
-	List    string `json:"list"`
-	Index   int    `json:"index"`
-	Issuer  string `json:"issuer,omitempty"` // who must have signed the list
+	Type    string   `json:"type"` // of a W3C entry; "token" for a Token Status List
+	Purpose string   `json:"purpose,omitempty"`
+	List    string   `json:"list"`
+	Index   int      `json:"index"`
+	Issuer  string   `json:"issuer,omitempty"` // who must have signed the list
+	Chain   [][]byte `json:"chain,omitempty"`  // certificates by which the card was signed; its list must be tied to them
 }
 
 // Line is one thing that a card says.

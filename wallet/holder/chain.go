@@ -1,6 +1,7 @@
 package holder
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -24,6 +25,20 @@ func HeldTogether(chain []*x509.Certificate, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// signedBy notes the certificates of the signer, by which its status lists are known.
+func (f *Facts) signedBy(chain []*x509.Certificate) {
+	for i := range f.Status {
+		for _, c := range chain {
+			f.Status[i].Chain = append(f.Status[i].Chain, c.Raw)
+		}
+	}
+}
+
+// SelfSigned tells whether a certificate vouches for itself, which is no word at all.
+func SelfSigned(c *x509.Certificate) bool {
+	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 const maxChain = 6

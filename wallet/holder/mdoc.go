@@ -91,6 +91,7 @@ func openMdoc(document json.RawMessage) (Facts, error) {
 	for _, c := range chain {
 		said.Keys = append(said.Keys, keyIdentifier(c.AuthorityKeyId))
 	}
+	said.signedBy(chain)
 	return said, err
 }
 

@@ -55,6 +55,7 @@ func openSDJWT(document json.RawMessage) (Facts, error) {
 	for _, c := range chain {
 		said.Keys = append(said.Keys, keyIdentifier(c.AuthorityKeyId))
 	}
+	said.signedBy(chain)
 	return said, err
 }
 

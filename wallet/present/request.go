@@ -100,7 +100,8 @@ type Want struct {
 // Desk answers verifiers.
 type Desk struct {
 	Run     *errand.Runner
-	Anchors func() *x509.CertPool // authorities that certify verifiers; nil: none is trusted
+	Anchors func() *x509.CertPool // authorities that certify verifiers; nil: the wallet was told of none
+	Own     string                // DID of the verifier of whoever serves this wallet; empty: none
 }
 
 // Turn is what an answer says when it stops.
@@ -148,7 +149,12 @@ func (d *Desk) Open(ctx context.Context, link string) (*Show, error) {
 			return nil, err
 		}
 	}
+	// RFC 9101, section 5: who asks stands in the link too, and must be the same.
+	id := query.Get("client_id")
 	if object != "" {
+		if id == "" {
+			return nil, errRequest.Because(errors.New("the link does not say who asks"))
+		}
 		err = d.proveRequest(ctx, object, s)
 	} else {
 		err = s.unsigned()
@@ -156,7 +162,7 @@ func (d *Desk) Open(ctx context.Context, link string) (*Show, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id := query.Get("client_id"); id != "" && id != s.Request.ClientID {
+	if id != s.Request.ClientID {
 		return nil, errVerifier.Because(errors.New("the request is another party's than the link says"))
 	}
 	return s, d.judge(ctx, s)

@@ -20,6 +20,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/plinth-id/plinth/credentials/vc"
+	"github.com/plinth-id/plinth/credentials/vc/jws"
 	"github.com/plinth-id/plinth/internal/fault"
 	"github.com/plinth-id/plinth/wallet/errand"
 )
@@ -45,7 +46,7 @@ func newAsker(t *testing.T) *asker {
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	a.chain = []*x509.Certificate{certificate(t, a.key, "127.0.0.1.nip.example")}
+	a.chain = issued(t, a.key, "127.0.0.1.nip.example")
 	did, err := vc.DIDJWK(a.key.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -76,11 +77,27 @@ func newAsker(t *testing.T) *asker {
 	return a
 }
 
-func certificate(t *testing.T, key *ecdsa.PrivateKey, name string) *x509.Certificate {
+// issued is a certificate, then that of the authority which made it.
+func issued(t *testing.T, key *ecdsa.PrivateKey, name string) []*x509.Certificate {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name, Organization: []string{"Certified Org"}}, DNSNames: []string{name, "127.0.0.1"},
+	above, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Authority"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	authority := made(t, root, root, above, above)
+	return []*x509.Certificate{made(t, leafOf(name), authority, key, above), authority}
+}
+
+func leafOf(name string) *x509.Certificate {
+	return &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name, Organization: []string{"Certified Org"}}, DNSNames: []string{name, "127.0.0.1"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+}
+
+func made(t *testing.T, template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) *x509.Certificate {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +149,7 @@ func hashOf(c *x509.Certificate) string {
 func (a *asker) certified(id string) {
 	a.claims["client_id"] = id
 	delete(a.header, "kid")
-	a.header["x5c"] = []string{base64.StdEncoding.EncodeToString(a.chain[0].Raw)}
+	a.header["x5c"] = jws.EncodeChain(a.chain)
 }
 
 func newDesk() *Desk { return &Desk{Run: &errand.Runner{HTTP: http.DefaultClient, Now: time.Now}} }
@@ -145,8 +162,8 @@ func TestWhoAsksIsMadeSureOf(t *testing.T) {
 	}{
 		"by a DID":   {func(*asker) {}, nil, Proven},
 		"by POST":    {func(*asker) {}, []string{"request_uri_method", "post"}, Proven},
-		"by a hash":  {func(a *asker) { a.certified("x509_hash:" + hashOf(a.chain[0])) }, nil, Proven},
-		"by a name":  {func(a *asker) { a.certified("x509_san_dns:127.0.0.1") }, nil, Proven},
+		"by a hash":  {func(a *asker) { a.certified("x509_hash:" + hashOf(a.chain[0])) }, nil, Unproven},
+		"by a name":  {func(a *asker) { a.certified("x509_san_dns:127.0.0.1") }, nil, Unproven},
 		"by nothing": {func(a *asker) { a.claims["client_id"] = "redirect_uri:" + a.URL + "/answer"; a.object = unsignedObject }, nil, Unproven},
 		"by an old DID": {func(a *asker) {
 			a.claims["client_id"] = a.claims["client_id"].(string)[len("decentralized_identifier:"):]
@@ -159,12 +176,79 @@ func TestWhoAsksIsMadeSureOf(t *testing.T) {
 			t.Errorf("%s: got %+v, %v; want %s", name, s, err, c.want)
 		}
 	}
+}
+
+func trusting(c *x509.Certificate) *Desk {
+	pool := x509.NewCertPool()
+	pool.AddCert(c)
+	d := newDesk()
+	d.Anchors = func() *x509.CertPool { return pool }
+	return d
+}
+
+// OpenID4VP 1.0, section 5.9.3: a certificate proves what an authority says that the
+// wallet trusts, and nothing else.
+func TestACertificateProvesWhatItsAuthoritySays(t *testing.T) {
 	a := newAsker(t)
-	a.certified("x509_hash:" + hashOf(a.chain[0]))
-	r := newDesk()
-	r.Anchors = func() *x509.CertPool { pool := x509.NewCertPool(); pool.AddCert(a.chain[0]); return pool }
-	if s, err := r.Open(t.Context(), a.link()); err != nil || s.Asked.Who.Mark != Vouched || s.Asked.Who.Name != "Certified Org" {
+	alone := made(t, leafOf("127.0.0.1"), leafOf("127.0.0.1"), a.key, a.key)
+	foreign := issued(t, a.key, "127.0.0.1")[1]
+	for name, c := range map[string]struct {
+		desk  *Desk
+		chain []*x509.Certificate
+		id    string
+		want  Who // without a mark: it is refused
+	}{
+		"by an authority":         {trusting(a.chain[1]), a.chain, "x509_hash:" + hashOf(a.chain[0]), Who{Mark: Vouched, Name: "Certified Org"}},
+		"by none that is known":   {newDesk(), a.chain, "x509_hash:" + hashOf(a.chain[0]), Who{Mark: Unproven}},
+		"a name by none":          {newDesk(), a.chain, "x509_san_dns:127.0.0.1", Who{Mark: Unproven}},
+		"by another authority":    {trusting(foreign), a.chain, "x509_hash:" + hashOf(a.chain[0]), Who{}},
+		"by itself":               {newDesk(), []*x509.Certificate{alone}, "x509_hash:" + hashOf(alone), Who{}},
+		"a name by itself":        {newDesk(), []*x509.Certificate{alone}, "x509_san_dns:127.0.0.1", Who{}},
+		"by itself, as an anchor": {trusting(alone), []*x509.Certificate{alone}, "x509_hash:" + hashOf(alone), Who{}},
+	} {
+		a.chain = c.chain
+		a.certified(c.id)
+		s, err := c.desk.Open(t.Context(), a.link())
+		if c.want.Mark == "" {
+			if f := fault.Of(err); f == nil || f.Code != "verifier-unproven" {
+				t.Errorf("%s: got %+v, %v; want it refused", name, s, err)
+			}
+			continue
+		}
+		if err != nil || s.Asked.Who.Mark != c.want.Mark || s.Asked.Who.Name != c.want.Name {
+			t.Errorf("%s: got %+v, %v; want %+v", name, s, err, c.want)
+		}
+	}
+}
+
+func TestTheVerifierOfTheWalletsOwnServerIsVouchedFor(t *testing.T) {
+	a := newAsker(t)
+	d := newDesk()
+	d.Own = a.claims["client_id"].(string)[len("decentralized_identifier:"):]
+	if s, err := d.Open(t.Context(), a.link()); err != nil || s.Asked.Who.Mark != Vouched {
 		t.Errorf("got %+v, %v; want it vouched for", s, err)
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.object = func(claims map[string]any) string { return a.sign(t, other, claims) }
+	if s, err := d.Open(t.Context(), a.link()); err == nil {
+		t.Errorf("got %+v for another's signature, want it refused", s)
+	}
+}
+
+// RFC 9101, section 5: who asks stands in the link too.
+func TestALinkSaysWhoAsks(t *testing.T) {
+	a := newAsker(t)
+	for name, link := range map[string]string{
+		"no client_id": "openid4vp://?" + url.Values{"request_uri": {a.URL + "/object"}}.Encode(),
+		"an empty one": a.link("client_id", ""),
+		"by value":     "openid4vp://?" + url.Values{"request": {a.object(a.claims)}}.Encode(),
+	} {
+		if s, err := newDesk().Open(t.Context(), link); fault.Of(err) == nil || fault.Of(err).Code != "bad-request" {
+			t.Errorf("%s: got %+v, %v; want it refused", name, s, err)
+		}
 	}
 }
 
@@ -190,7 +274,7 @@ func TestRequestsThatWereTamperedWithAreRefused(t *testing.T) {
 		"another name":                         {func(_ *testing.T, a *asker) { a.certified("x509_san_dns:evil.example") }, nil, "verifier-unproven"},
 		"a certified name, answers to another": {func(_ *testing.T, a *asker) { a.certified("x509_san_dns:127.0.0.1.nip.example") }, nil, "verifier-unproven"},
 		"a certificate of another key": {func(t *testing.T, a *asker) {
-			a.chain = []*x509.Certificate{certificate(t, other, "127.0.0.1")}
+			a.chain = issued(t, other, "127.0.0.1")
 			a.certified("x509_hash:" + hashOf(a.chain[0]))
 		}, nil, "verifier-unproven"},
 		"an expired certificate": {func(t *testing.T, a *asker) { a.certified("x509_hash:" + hashOf(a.chain[0])); a.claims["late"] = true }, nil, ""},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/plinth-id/plinth/credentials/vc/jws"
 	"github.com/plinth-id/plinth/wallet/errand"
 	"github.com/plinth-id/plinth/wallet/holder"
 )
@@ -30,9 +31,9 @@ type Mark string
 
 // The marks, the best first.
 const (
-	Vouched  Mark = "vouched"  // a certificate of an authority that the wallet trusts
-	Proven   Mark = "proven"   // signed by the domain or identifier that is shown; nobody vouches for it
-	Unproven Mark = "unproven" // not signed at all: only the domain is sure
+	Vouched  Mark = "vouched"  // a certificate of an authority that the wallet trusts, or whoever serves the wallet
+	Proven   Mark = "proven"   // signed by the identifier that is shown; nobody vouches for it
+	Unproven Mark = "unproven" // signed by nobody who is known, or not at all: only the domain is sure
 )
 
 var requestAlgorithms = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.EdDSA, jose.PS256, jose.RS256}
@@ -163,6 +164,9 @@ func (d *Desk) verifierKey(ctx context.Context, s *Show, header jose.Header, cha
 		if did != rest {
 			return nil, errors.New("signed by a key of somebody else")
 		}
+		if rest == d.Own {
+			s.Asked.Who.Mark = Vouched
+		}
 		return d.Run.IssuerKey(ctx, s.Request.Response, method)
 	case "redirect_uri":
 		return nil, errors.New("a request by redirect_uri must not be signed")
@@ -170,12 +174,12 @@ func (d *Desk) verifierKey(ctx context.Context, s *Show, header jose.Header, cha
 	return nil, errors.New("a kind of party that this wallet cannot make sure of")
 }
 
-// certified finds the key in the certificate of a request. A certificate for which
-// nobody vouches still ties the request to the name or hash in the identifier.
+// certified finds the key in the certificate of a request (OpenID4VP 1.0, section
+// 5.9.3). It must lead to an authority that the wallet trusts. A wallet that was told
+// of none still ties the request to the name or hash in the identifier, and says that
+// this proves nothing: anybody can make an authority and any name in a certificate.
 func (d *Desk) certified(s *Show, rest string, chain []*x509.Certificate) (any, error) {
-	if err := d.vouched(chain); err == nil {
-		s.Asked.Who.Mark = Vouched
-	} else if err := holder.HeldTogether(chain, d.Run.Now()); err != nil {
+	if err := d.vouched(s, chain); err != nil {
 		return nil, err
 	}
 	leaf := chain[0]
@@ -192,21 +196,29 @@ func (d *Desk) certified(s *Show, rest string, chain []*x509.Certificate) (any, 
 			return nil, errors.New("the answer would go to another host than the certificate names")
 		}
 	}
-	if names := leaf.Subject.Organization; s.Asked.Who.Mark == Vouched && len(names) > 0 {
-		s.Asked.Who.Name = short(names[0])
+	who := &s.Asked.Who
+	switch names := leaf.Subject.Organization; {
+	case who.Mark != Vouched:
+		who.Name = "" // whatever it calls itself, its identifier is all that is known
+	case len(names) > 0:
+		who.Name = short(names[0])
 	}
 	return leaf.PublicKey, nil
 }
 
-// vouched tells whether a chain leads to an authority that the wallet trusts.
-func (d *Desk) vouched(chain []*x509.Certificate) error {
-	if d.Anchors == nil || len(chain) == 0 {
-		return errors.New("no authorities")
+// vouched follows a chain to an authority that the wallet trusts, if it trusts any, and
+// marks how far the verifier is known by that.
+func (d *Desk) vouched(s *Show, chain []*x509.Certificate) error {
+	if d.Anchors != nil {
+		s.Asked.Who.Mark = Vouched
+		return jws.CheckChain(chain, d.Anchors(), d.Run.Now(), false)
 	}
-	between := x509.NewCertPool()
-	for _, c := range chain[1:] {
-		between.AddCert(c)
+	if err := holder.HeldTogether(chain, d.Run.Now()); err != nil {
+		return err
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{Roots: d.Anchors(), Intermediates: between, CurrentTime: d.Run.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
-	return err
+	if holder.SelfSigned(chain[0]) {
+		return errors.New("the certificate has signed itself")
+	}
+	s.Asked.Who.Mark = Unproven
+	return nil
 }

@@ -102,7 +102,7 @@ const push = async () => {
     ({ edition: box.edition } = await change('put', box.sealed));
   } catch (error) {
     if (error.message !== '409') throw error;
-    await pull();
+    try { await pull(); } catch (none) { if (none.message !== '404') throw none; box.edition = 0; } // it was forgotten there
     box.sealed = await seal();
     ({ edition: box.edition } = await change('put', box.sealed));
   }
