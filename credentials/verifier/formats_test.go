@@ -272,3 +272,21 @@ func TestPresentationsOfTheW3CAreBoundToTheirHolder(t *testing.T) {
 		t.Errorf("got %s, want a credential without a holder taken where none is asked for", says(unbound.Verdict))
 	}
 }
+
+// A certificate speaks for the issuer on the list, whatever name the token gives.
+func TestCertificateSpeaksForItsIssuerInATokenToo(t *testing.T) {
+	i := newIssuers(nil)
+	list := i.Trust()
+	authority := mdoc.Authority{Signer: p256()}
+	authority.Certificate = must(mdoc.NewIACA(mdoc.Root{CommonName: "Neighbour", Organization: "Tests", Country: "NE", Contact: "pki@neighbour.example",
+		CRL: "https://neighbour.example/iaca.crl", From: noon.AddDate(-1, 0, 0), Until: noon.AddDate(9, 0, 0)}, authority.Signer))
+	list.Issuers = append(list.Issuers, vc.TrustedIssuer{ID: "https://neighbour.example", X509: [][]byte{authority.Certificate.Raw}})
+	i.Trust = func() vc.TrustList { return list }
+	signer := p256()
+	leaf := must(authority.NewDS(mdoc.Leaf{CommonName: "DS", URL: base, Key: signer.Public(), From: noon.AddDate(0, -1, 0), Until: noon.AddDate(0, 11, 0)}))
+	by := must(jose.NewSigner(jose.Config{Key: signer, Chain: []*x509.Certificate{leaf}}))
+	jwt := must(by.Sign(jose.SignInput{MediaType: jose.CredentialJWT, Document: i.w3c()}))
+	if got, err := i.Check(t.Context(), []byte(jwt.Content)); err != nil || got.Issuer != "https://neighbour.example" {
+		t.Errorf("got %s by %s, %v; want it not ours", says(got), got.Issuer, err)
+	}
+}
