@@ -211,7 +211,8 @@ func (d *Desk) certified(s *Show, rest string, chain []*x509.Certificate) (any, 
 func (d *Desk) vouched(s *Show, chain []*x509.Certificate) error {
 	if d.Anchors != nil {
 		s.Asked.Who.Mark = Vouched
-		return jws.CheckChain(chain, d.Anchors(), d.Run.Now(), false)
+		_, err := jws.CheckChain(chain, d.Anchors(), d.Run.Now(), false)
+		return err
 	}
 	if err := holder.HeldTogether(chain, d.Run.Now()); err != nil {
 		return err
