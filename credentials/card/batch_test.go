@@ -36,17 +36,18 @@ func TestBatchKeepsNobody(t *testing.T) {
 			}
 		}
 		runtime.GC()
+		runtime.GC() // what lies in pools outlives the first
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
 	before := grown(20)
-	after := grown(100)
+	after := grown(500)
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if after > before+(1<<20) || to.n < 120*10_000 {
-		t.Errorf("got %d bytes more for 100 cards (%d written), want less than a megabyte", int64(after)-int64(before), to.n)
+	if after > before+(3<<20) || to.n < 520*10_000 {
+		t.Errorf("got %d bytes more for 500 cards (%d written), want less than three megabytes", int64(after)-int64(before), to.n)
 	}
 }
 
