@@ -138,7 +138,7 @@ func (i *Issuer) print(format string, k Kind, s statement, code string) ([]byte,
 	if format == FormatSVG {
 		return printer.SVG(content, 0)
 	}
-	return printer.PDF(content, h.Seal(s.From, k.Definition.Display[0].Name))
+	return printer.PDF(content, h.Seal(i.Now(), k.Definition.Display[0].Name))
 }
 
 // printers keeps what takes long to make: fonts are read and templates checked.
