@@ -164,7 +164,10 @@ func TestRevocationReachesTheVerifier(t *testing.T) {
 	must(t, err)
 	v, err := verifier.New(verifier.Config{Trust: func() vc.TrustList { return list }, Status: fetch, Tokens: fetchToken, Now: h.now})
 	must(t, err)
-	documents := map[string][]byte{FormatVC: h.assisted(t, FormatVC), FormatQR: h.assisted(t, FormatQR), FormatQRText: h.assisted(t, FormatQRText)}
+	documents := map[string][]byte{}
+	for _, format := range []string{FormatVC, FormatQR, FormatQRText, FormatCard, FormatLetter} {
+		documents[format] = h.assisted(t, format)
+	}
 	for format, shown := range documents {
 		if verdict, err := v.Check(t.Context(), shown); err != nil || verdict.Verdict != verifier.Valid || !strings.Contains(codes(verdict), "not_revoked") {
 			t.Errorf("%s: got %s: %s, %v; want valid", format, verdict.Verdict, codes(verdict), err)

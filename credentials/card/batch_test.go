@@ -20,9 +20,6 @@ func (s *sink) Write(p []byte) (int, error) {
 // TestBatchKeepsNobody: memory does not grow with the number of people, but for the
 // place of each object.
 func TestBatchKeepsNobody(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
 	p, to := printer(t, ID1), &sink{}
 	c := amina(t, "eng", "ara")
 	b, err := p.Batch(to, c)
